@@ -1,0 +1,399 @@
+/*
+ * flowdb.h - an embeddable time-series database.
+ *
+ * A record is a key (any bytes), a timestamp (microseconds since the Unix epoch), a value (any
+ * bytes) and a time at which it expires. (key, ts) identifies it: writing the pair again replaces
+ * the record, deleting the pair hides it. Keys are ordered as memcmp orders bytes, timestamps as
+ * signed integers, and every range read runs in (key, ts) order over one consistent snapshot.
+ *
+ *     flowdb_config config = flowdb_config_default();
+ *     config.data_dir = "measurements";
+ *     flowdb *db;
+ *     if (flowdb_open(&config, &db) != FLOWDB_OK) {
+ *         fprintf(stderr, "%s\n", flowdb_last_error());
+ *         return 1;
+ *     }
+ *     flowdb_record record = {flowdb_str("boiler.temp"), 1700000000000000, FLOWDB_NEVER,
+ *                             flowdb_str("71.5")};
+ *     flowdb_write(db, &record, 1);
+ *
+ *     flowdb_result latest = {0};
+ *     if (flowdb_get_latest(db, flowdb_str("boiler.temp"), &latest) == FLOWDB_OK)
+ *         printf("%.*s\n", (int)latest.records[0].value.size,
+ *                (const char *)latest.records[0].value.data);
+ *     flowdb_result_free(&latest);
+ *     flowdb_close(db);
+ *
+ * Read the file from top to bottom: values, errors, opening, writing, reading, maintenance. What
+ * follows holds everywhere unless a comment says otherwise:
+ *
+ *   - Every call on a `flowdb` may be made from any thread at any time, flowdb_close excepted. A
+ *     batch and an iterator belong to one thread at a time. Calls must not be made from a signal
+ *     handler, and an open database must not be used in a child after fork().
+ *   - A call that can fail returns a flowdb_status, and leaves its outputs untouched unless that is
+ *     FLOWDB_OK. flowdb_last_error() then says what went wrong, in a sentence.
+ *   - A flowdb_slice that is passed in is borrowed until the call returns.
+ *   - Times are int64 microseconds since the Unix epoch; sizes are bytes.
+ *
+ * C11, or C++11 and later. No macro has to be defined, and there is no global state but each
+ * thread's last error.
+ */
+#ifndef FLOWDB_FLOWDB_H
+#define FLOWDB_FLOWDB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define FLOWDB_API __attribute__((visibility("default")))
+#else
+#define FLOWDB_API
+#endif
+
+/* ---------------------------------------------------------------------------------- values -- */
+
+/* An open database. Made by flowdb_open, ended by flowdb_close. */
+typedef struct flowdb flowdb;
+/* Writes that commit together. Made by flowdb_batch_create; one thread at a time. */
+typedef struct flowdb_batch flowdb_batch;
+/* A snapshot that is being read. Made by flowdb_scan; one thread at a time. */
+typedef struct flowdb_iterator flowdb_iterator;
+
+/* Borrowed bytes. `data` may be NULL when `size` is 0. */
+typedef struct flowdb_slice {
+    const void *data;
+    size_t size;
+} flowdb_slice;
+
+/* A slice of `size` bytes at `data`. */
+static inline flowdb_slice flowdb_bytes(const void *data, size_t size) {
+    flowdb_slice slice;
+    slice.data = data;
+    slice.size = size;
+    return slice;
+}
+
+/* A slice of a string, without its terminating NUL. */
+static inline flowdb_slice flowdb_str(const char *nul_terminated) {
+    return flowdb_bytes(nul_terminated, strlen(nul_terminated));
+}
+
+/* The expire_at of a record that never expires. */
+#define FLOWDB_NEVER INT64_MAX
+
+typedef struct flowdb_record {
+    flowdb_slice key;   /* 1..65535 bytes */
+    int64_t ts;         /* any int64 */
+    int64_t expire_at;  /* invisible from this time on, or FLOWDB_NEVER */
+    flowdb_slice value; /* 0..16 MiB */
+} flowdb_record;
+
+/*
+ * Records that a call returned. It owns its bytes: it stays valid whatever happens to the database,
+ * after flowdb_close too, until flowdb_result_free. Start with a zeroed one; a call overwrites it
+ * only on success and does not free what it held before.
+ */
+typedef struct flowdb_result {
+    flowdb_record *records;
+    size_t count;
+    void *owner; /* private */
+} flowdb_result;
+
+/* Frees what the result owns and zeroes it. Safe on a zeroed result, and twice. */
+FLOWDB_API void flowdb_result_free(flowdb_result *result);
+
+/* ---------------------------------------------------------------------------------- errors -- */
+
+typedef enum flowdb_status {
+    FLOWDB_OK = 0,
+    FLOWDB_DONE,             /* an iterator has no more records */
+    FLOWDB_NOT_FOUND,        /* no such record, or no such database and create_if_missing is false */
+    FLOWDB_INVALID_ARGUMENT, /* the message names the argument and its range; nothing changed */
+    FLOWDB_IO_ERROR,         /* the message names the file and the system's error */
+    FLOWDB_CORRUPTION,       /* a checksum or structure on disk is wrong: file and offset are named */
+    FLOWDB_NO_MEMORY,        /* nothing changed */
+    FLOWDB_NO_SPACE,         /* the disk is full: the write left no trace, reads go on */
+    FLOWDB_LOCKED,           /* the directory is open already, in another process or in this one */
+    FLOWDB_READ_ONLY,        /* opened so, or writes stopped after an I/O failure that put durability
+                                in doubt; reopening decides what survived */
+    FLOWDB_UNSUPPORTED       /* the files were written by a newer format than this library reads */
+} flowdb_status;
+
+/* "FLOWDB_OK" and so on; "FLOWDB_UNKNOWN" for a number that is no status. Never NULL. */
+FLOWDB_API const char *flowdb_status_name(flowdb_status status);
+
+/*
+ * The calling thread's last failure as a sentence, "" before its first. Never NULL. Valid until the
+ * thread's next call into the library fails.
+ */
+FLOWDB_API const char *flowdb_last_error(void);
+
+/* The library's version, such as "0.1.0". */
+FLOWDB_API const char *flowdb_version(void);
+
+/* ------------------------------------------------------------------- open, configure, close -- */
+
+typedef enum flowdb_log_level {
+    FLOWDB_LOG_ERROR,
+    FLOWDB_LOG_WARN,
+    FLOWDB_LOG_INFO,
+    FLOWDB_LOG_DEBUG
+} flowdb_log_level;
+
+/* When a write counts as done. */
+typedef enum flowdb_wal_sync {
+    /* Once it is on the disk (fdatasync; concurrent writers share one). Survives a power cut. */
+    FLOWDB_SYNC_ALWAYS,
+    /* Once the kernel has it: survives the death of the process. On the disk within
+       wal_sync_interval_ms, so a power cut loses at most that much, from the end. */
+    FLOWDB_SYNC_INTERVAL,
+    /* Once it is in a 256 KB buffer of the process, which is drained when full, each
+       wal_sync_interval_ms, and at flush, sync and close. The death of the process loses what the
+       buffer held, from the end. While a drain fails, writes fail. */
+    FLOWDB_SYNC_BUFFERED
+} flowdb_wal_sync;
+
+/*
+ * Fill one with flowdb_config_init or flowdb_config_default, then change what matters. Strings are
+ * borrowed until flowdb_open returns. Defaults and ranges stand beside the fields.
+ */
+typedef struct flowdb_config {
+    size_t struct_size;   /* set by flowdb_config_init; lets the struct grow within one ABI */
+    const char *data_dir; /* "./data" */
+    bool create_if_missing; /* true: an absent or empty directory becomes an empty database */
+    bool read_only;         /* false; true: no file is written, no lock taken, writes are refused */
+    bool auto_background;   /* true: flush and WAL sync run on the engine's own threads; false:
+                               nothing runs by itself, writers flush and sync inline when due */
+    uint32_t memtable_size_mb;        /* 64 (1..65536): MiB of writes held in memory per memtable */
+    uint32_t max_frozen_memtables;    /* 2 (1..64): writers wait past this many unflushed ones */
+    uint32_t block_size;              /* 8192 (128..1048576): bytes of encoded columns per block,
+                                         before general compression */
+    int32_t zstd_level;               /* 3 (1..22) */
+    uint32_t bloom_bits_per_key;      /* 10 (0..64); 0 = no filter */
+    uint32_t wal_segment_size_mb;     /* 64 (1..65536): a log this long freezes its memtable */
+    flowdb_wal_sync wal_sync;         /* FLOWDB_SYNC_INTERVAL */
+    uint32_t wal_sync_interval_ms;    /* 1000 (from 1) */
+    uint32_t compaction_threshold;    /* 2 (2..64) similar-sized tables */
+    uint32_t flush_interval_ms;       /* 1000 (from 1): how often frozen memtables are looked at */
+    uint32_t gc_interval_secs;        /* 3600 (from 1) */
+    uint64_t default_ttl_secs;        /* 0 = none (up to 9223372036854): records written with
+                                         FLOWDB_NEVER expire this long after their ts */
+    uint32_t time_bucket_secs;        /* 3600 (from 1) */
+    uint32_t index_memory_budget_mb;  /* 256 */
+    uint32_t block_cache_capacity_mb; /* 128 */
+    uint32_t disk_reserve_mb;         /* 64: below this much free space writes get FLOWDB_NO_SPACE */
+    /* Called with one line at a time, without a newline, from any thread, the engine's own too, and
+       maybe while the engine holds locks: it must not call back into the database. NULL: silent. */
+    void (*log)(void *log_context, flowdb_log_level level, const char *message);
+    void *log_context;
+} flowdb_config;
+
+/* Writes the defaults into a struct of the caller's size: pass sizeof(flowdb_config). */
+FLOWDB_API void flowdb_config_init(flowdb_config *config, size_t struct_size);
+
+/* The defaults. */
+static inline flowdb_config flowdb_config_default(void) {
+    flowdb_config config;
+    flowdb_config_init(&config, sizeof config);
+    return config;
+}
+
+/*
+ * FLOWDB_OK, or FLOWDB_INVALID_ARGUMENT with the field and its range in flowdb_last_error().
+ * flowdb_open makes the same check. Looks at no file.
+ */
+FLOWDB_API flowdb_status flowdb_config_validate(const flowdb_config *config);
+
+/*
+ * Opens the database in config->data_dir and recovers what an earlier process left behind: what the
+ * logs hold is written into tables before the call returns (read-only: into memory), so the time it
+ * takes grows with what was not flushed. `config` may be NULL for the defaults. One process, and
+ * one handle in it, holds a directory at a time.
+ *
+ * FLOWDB_LOCKED, FLOWDB_NOT_FOUND (absent and create_if_missing is false), FLOWDB_READ_ONLY (the
+ * directory cannot be written: open it with read_only), FLOWDB_CORRUPTION, FLOWDB_UNSUPPORTED,
+ * FLOWDB_INVALID_ARGUMENT, FLOWDB_IO_ERROR, FLOWDB_NO_SPACE, FLOWDB_NO_MEMORY.
+ */
+FLOWDB_API flowdb_status flowdb_open(const flowdb_config *config, flowdb **db);
+
+/*
+ * Flushes, syncs, ends the engine's threads, and frees the handle. No other call on it may be
+ * running. With iterators still alive it returns FLOWDB_INVALID_ARGUMENT and the database stays
+ * open; otherwise the handle is gone, even when flushing failed, and that failure is what it
+ * returns (the logs still hold what could not be flushed). NULL is fine.
+ */
+FLOWDB_API flowdb_status flowdb_close(flowdb *db);
+
+/* ----------------------------------------------------------------------------------- write -- */
+
+/*
+ * Commits `count` records together: after a crash, and to any reader, all are there or none is.
+ * Where two have the same (key, ts), the later one wins. 0 records are fine. Returns when the
+ * records are visible to every read that starts afterwards and as durable as config.wal_sync says.
+ *
+ * FLOWDB_INVALID_ARGUMENT (a key or value out of bounds, the whole over 256 MiB, ts +
+ * default_ttl_secs beyond int64; the message names the record's index), FLOWDB_NO_SPACE,
+ * FLOWDB_NO_MEMORY, FLOWDB_READ_ONLY, FLOWDB_IO_ERROR: nothing was written. Only where a sync fails
+ * is the outcome unknown until the database is opened again; writes are then refused.
+ */
+FLOWDB_API flowdb_status flowdb_write(flowdb *db, const flowdb_record *records, size_t count);
+
+/*
+ * A batch collects puts and deletes in order; where they meet on one record the later wins. Its
+ * keys and values are copied in as they are added.
+ */
+FLOWDB_API flowdb_batch *flowdb_batch_create(void); /* NULL only when memory is out */
+FLOWDB_API void flowdb_batch_destroy(flowdb_batch *batch); /* NULL is fine */
+FLOWDB_API void flowdb_batch_clear(flowdb_batch *batch);   /* empties it; its memory is kept */
+FLOWDB_API size_t flowdb_batch_count(const flowdb_batch *batch); /* entries, deletes too */
+
+/*
+ * Each adds one entry or, on failure (FLOWDB_INVALID_ARGUMENT for bounds or past 256 MiB,
+ * FLOWDB_NO_MEMORY), leaves the batch as it was.
+ */
+FLOWDB_API flowdb_status flowdb_batch_put(flowdb_batch *batch, flowdb_slice key, int64_t ts,
+                                          int64_t expire_at, flowdb_slice value);
+FLOWDB_API flowdb_status flowdb_batch_delete(flowdb_batch *batch, flowdb_slice key, int64_t ts);
+/* See flowdb_delete_range. Hides what the batch put before it as well. */
+FLOWDB_API flowdb_status flowdb_batch_delete_range(flowdb_batch *batch, flowdb_slice start,
+                                                   flowdb_slice end);
+
+/* Commits the batch as flowdb_write does. The batch stays as it is and can be used again. */
+FLOWDB_API flowdb_status flowdb_write_batch(flowdb *db, const flowdb_batch *batch);
+
+/*
+ * The same, and takes the batch, also on failure: the caller must not touch it again. Its bytes
+ * become the memtable's without being copied.
+ */
+FLOWDB_API flowdb_status flowdb_write_batch_owned(flowdb *db, flowdb_batch *batch);
+
+/* Hides the record (key, ts). Deleting what is not there is fine. */
+FLOWDB_API flowdb_status flowdb_delete(flowdb *db, flowdb_slice key, int64_t ts);
+
+/*
+ * Hides every record, at every ts, whose key is in [start, end) and that was written before; later
+ * writes are not touched. An empty slice is no bound on its side. start >= end otherwise is
+ * FLOWDB_INVALID_ARGUMENT. Costs the same however many records it hides.
+ */
+FLOWDB_API flowdb_status flowdb_delete_range(flowdb *db, flowdb_slice start, flowdb_slice end);
+
+/* What to change in a record; NULL keeps what is there. */
+typedef struct flowdb_patch {
+    const flowdb_slice *value;
+    const int64_t *expire_at;
+} flowdb_patch;
+
+/*
+ * Changes the record (key, ts), atomically against every other write; FLOWDB_NOT_FOUND if it is
+ * absent, deleted or expired. An expire_at that is not patched stays as it is, FLOWDB_NEVER too:
+ * default_ttl_secs is not applied. `updated` may be NULL; otherwise it receives the record as it now
+ * is. A patch of nothing writes nothing and returns the record.
+ */
+FLOWDB_API flowdb_status flowdb_patch_record(flowdb *db, flowdb_slice key, int64_t ts,
+                                             const flowdb_patch *patch, flowdb_result *updated);
+
+/* ------------------------------------------------------------------------------------ read -- */
+
+/* Which records a read covers. Build one with the functions below; its slices are borrowed until
+   the call that it is passed to returns. Start after end is an empty range, not an error. */
+typedef struct flowdb_range {
+    flowdb_slice prefix, key_start, key_end; /* keys inclusive at both ends; empty = no bound */
+    int64_t ts_start, ts_end;                /* inclusive at both ends */
+    uint32_t kind;                           /* private */
+    uint64_t reserved[4];                    /* private, zero */
+} flowdb_range;
+
+FLOWDB_API flowdb_range flowdb_range_all(void);
+FLOWDB_API flowdb_range flowdb_range_prefix(flowdb_slice prefix);
+FLOWDB_API flowdb_range flowdb_range_time(int64_t ts_start, int64_t ts_end);
+FLOWDB_API flowdb_range flowdb_range_prefix_time(flowdb_slice prefix, int64_t ts_start,
+                                                 int64_t ts_end);
+FLOWDB_API flowdb_range flowdb_range_keys(flowdb_slice key_start, flowdb_slice key_end);
+FLOWDB_API flowdb_range flowdb_range_keys_time(flowdb_slice key_start, flowdb_slice key_end,
+                                               int64_t ts_start, int64_t ts_end);
+
+typedef struct flowdb_read_options {
+    size_t struct_size;    /* set by flowdb_read_options_init */
+    bool fill_cache;       /* true: blocks that are read stay in the block cache */
+    bool verify_checksums; /* true: a block read from disk is checked before it is used */
+    bool reverse;          /* false: key and ts ascending; true: both descending */
+    size_t limit;          /* 0 = no limit; otherwise the most records to return */
+} flowdb_read_options;
+
+/* Writes the defaults into a struct of the caller's size. */
+FLOWDB_API void flowdb_read_options_init(flowdb_read_options *options, size_t struct_size);
+
+/* The defaults. */
+static inline flowdb_read_options flowdb_read_options_default(void) {
+    flowdb_read_options options;
+    flowdb_read_options_init(&options, sizeof options);
+    return options;
+}
+
+/*
+ * One record into `out`, or FLOWDB_NOT_FOUND. Also FLOWDB_INVALID_ARGUMENT, FLOWDB_IO_ERROR,
+ * FLOWDB_CORRUPTION, FLOWDB_NO_MEMORY; an error is never reported as an absence.
+ */
+FLOWDB_API flowdb_status flowdb_get(flowdb *db, flowdb_slice key, int64_t ts, flowdb_result *out);
+
+/* The live record of `key` with the greatest ts (not the one written last), or FLOWDB_NOT_FOUND. */
+FLOWDB_API flowdb_status flowdb_get_latest(flowdb *db, flowdb_slice key, flowdb_result *out);
+
+/*
+ * All records of the range, copied into `out`; none is FLOWDB_OK with count 0. `options` may be
+ * NULL. Memory grows with the answer: for large ranges use flowdb_scan.
+ */
+FLOWDB_API flowdb_status flowdb_query(flowdb *db, const flowdb_range *range,
+                                      const flowdb_read_options *options, flowdb_result *out);
+
+/*
+ * Opens an iterator over the range as it is now: what is written, flushed or deleted later does not
+ * change what it returns, and expiry is judged at the time of this call. Its memory is bounded by
+ * the number of memtables and tables, not by the range; while it lives it keeps those alive.
+ * `options` may be NULL. The caller destroys *out, before flowdb_close.
+ */
+FLOWDB_API flowdb_status flowdb_scan(flowdb *db, const flowdb_range *range,
+                                     const flowdb_read_options *options, flowdb_iterator **out);
+
+/*
+ * FLOWDB_OK with the next record, whose slices are valid until the next call on the iterator;
+ * FLOWDB_DONE at the end or at the limit; or an error, after which the iterator returns that error
+ * again until it is destroyed or a seek succeeds.
+ */
+FLOWDB_API flowdb_status flowdb_iterator_next(flowdb_iterator *iterator, flowdb_record *record);
+
+/*
+ * Moves so that the next record is the first at or after (key, ts), in the iterator's order and
+ * inside its range; forwards or backwards, and after FLOWDB_DONE too. Costs a search, not a scan.
+ * The limit goes on counting from where it was.
+ */
+FLOWDB_API flowdb_status flowdb_iterator_seek(flowdb_iterator *iterator, flowdb_slice key,
+                                              int64_t ts);
+
+/*
+ * As flowdb_iterator_next, but skips what is left of the current key without reading it: the first
+ * record of the next key. Before the first record it is the same as flowdb_iterator_next.
+ */
+FLOWDB_API flowdb_status flowdb_iterator_next_key(flowdb_iterator *iterator, flowdb_record *record);
+
+FLOWDB_API void flowdb_iterator_destroy(flowdb_iterator *iterator); /* NULL is fine */
+
+/* -------------------------------------------------------------------------------- maintain -- */
+
+/* Writes what is in memory to tables, durably, before it returns. Writers may go on meanwhile. */
+FLOWDB_API flowdb_status flowdb_flush(flowdb *db);
+
+/* Makes everything written before the call survive a power cut (fdatasync of the logs). */
+FLOWDB_API flowdb_status flowdb_sync(flowdb *db);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

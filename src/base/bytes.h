@@ -1,0 +1,58 @@
+/* Slices compared and searched, and a buffer that grows. */
+#ifndef FL_BASE_BYTES_H
+#define FL_BASE_BYTES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+
+#define FL_MIN(a, b) ((a) < (b) ? (a) : (b))
+#define FL_MAX(a, b) ((a) > (b) ? (a) : (b))
+
+/* As memcmp orders bytes; a prefix comes before what it is a prefix of. */
+static inline int fl_slice_compare(flowdb_slice a, flowdb_slice b) {
+    size_t shorter = FL_MIN(a.size, b.size);
+    int order = shorter > 0 ? memcmp(a.data, b.data, shorter) : 0;
+    if (order != 0)
+        return order;
+    return a.size < b.size ? -1 : a.size > b.size;
+}
+
+static inline bool fl_slice_equal(flowdb_slice a, flowdb_slice b) {
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+static inline bool fl_slice_starts_with(flowdb_slice slice, flowdb_slice prefix) {
+    return slice.size >= prefix.size &&
+           (prefix.size == 0 || memcmp(slice.data, prefix.data, prefix.size) == 0);
+}
+
+/* How many bytes a and b have in common at their start. */
+size_t fl_slice_common_prefix(flowdb_slice a, flowdb_slice b);
+
+/* Bytes that grow at the end. Zero-initialised but for `alloc`. */
+struct fl_buffer {
+    const struct fl_alloc *alloc;
+    uint8_t *data;
+    size_t size;
+    size_t capacity;
+};
+
+void fl_buffer_init(struct fl_buffer *buffer, const struct fl_alloc *alloc);
+void fl_buffer_deinit(struct fl_buffer *buffer);
+/* Makes room for `more` bytes behind the size; FLOWDB_NO_MEMORY leaves the buffer as it was. */
+flowdb_status fl_buffer_reserve(struct fl_buffer *buffer, size_t more);
+flowdb_status fl_buffer_append(struct fl_buffer *buffer, const void *bytes, size_t size);
+flowdb_status fl_buffer_append_varint(struct fl_buffer *buffer, uint64_t value);
+
+/*
+ * The smallest byte string above every one that starts with `prefix`: trailing 0xFF bytes dropped,
+ * the last one incremented. Writes into `out` (prefix.size bytes) and returns its size; 0 where
+ * there is no such string (an empty prefix, or only 0xFF).
+ */
+size_t fl_prefix_successor(flowdb_slice prefix, uint8_t *out);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * A sorted stream of rows: what a memtable or a table offers to a read.
+ *
+ * A source is opened with bounds and a direction. It yields only rows inside the bounds (key and
+ * ts), in (key, ts) order ascending or, with bounds.reverse, descending, and at most one row for
+ * each (key, ts): the newest that its reader may see. Deletes are yielded as rows; range tombstones
+ * and expiry are not its business.
+ *
+ * An implementation puts this struct first in its own. One thread at a time.
+ */
+#ifndef FL_MERGE_SOURCE_H
+#define FL_MERGE_SOURCE_H
+
+#include <stdbool.h>
+
+#include "base/row.h"
+
+struct fl_source;
+
+struct fl_source_ops {
+    flowdb_status (*seek)(struct fl_source *source, flowdb_slice key, int64_t ts);
+    flowdb_status (*next)(struct fl_source *source);
+    void (*close)(struct fl_source *source);
+};
+
+struct fl_source {
+    const struct fl_source_ops *ops;
+    bool valid;        /* is there a row? false before the first seek and at the end */
+    struct fl_row row; /* borrowed: valid until the next seek, next or close */
+};
+
+/* Moves to the first row at or after (key, ts) in the source's direction. On failure the source is
+   not valid. */
+static inline flowdb_status fl_source_seek(struct fl_source *source, flowdb_slice key, int64_t ts) {
+    return source->ops->seek(source, key, ts);
+}
+/* Moves to the next row; the source must be valid. */
+static inline flowdb_status fl_source_next(struct fl_source *source) {
+    return source->ops->next(source);
+}
+/* Frees the source. NULL is fine. */
+static inline void fl_source_close(struct fl_source *source) {
+    if (source != NULL)
+        source->ops->close(source);
+}
+
+#endif

@@ -1,0 +1,115 @@
+/*
+ * SSTables: immutable files of rows sorted by (key, ts), one row for each pair.
+ * docs/formats/sstable.md has the bytes; table/README.md the reasons.
+ */
+#ifndef FL_TABLE_TABLE_H
+#define FL_TABLE_TABLE_H
+
+#include <stdint.h>
+
+#include "base/row.h"
+#include "fs/env.h"
+#include "merge/source.h"
+
+enum fl_codec { FL_CODEC_NONE = 0, FL_CODEC_LZ4 = 1, FL_CODEC_ZSTD = 2 }; /* part of the format */
+
+struct fl_table_options {
+    uint32_t block_size;         /* bytes of encoded columns that end a block */
+    enum fl_codec codec;         /* a block that does not shrink is stored raw */
+    int zstd_level;              /* for FL_CODEC_ZSTD */
+    uint32_t bloom_bits_per_key; /* 0: no filter */
+};
+
+/* What is known of a table as a whole. Sizes and counts are of the table; ranges are inclusive.
+   Where row_count is 0 the row ranges (keys, ts, seq, expire) are those of an empty set: no keys,
+   min above max. */
+struct fl_table_properties {
+    uint64_t file_size;
+    uint64_t row_count;      /* deletes included */
+    uint64_t delete_count;   /* rows that are FL_OP_DELETE */
+    uint64_t key_count;      /* distinct keys */
+    uint64_t raw_bytes;      /* keys and values as written, every row's key counted */
+    uint64_t block_count;    /* data blocks */
+    uint64_t range_tombstone_count;
+    uint64_t min_seq, max_seq; /* of rows and range tombstones together */
+    int64_t min_ts, max_ts;
+    int64_t min_expire_at, max_expire_at; /* of puts */
+};
+
+/* ---- builder: one thread; add rows in ascending (key, ts), then finish, then destroy ---- */
+
+struct fl_table_builder;
+
+/* Creates the file at `path`, which must not exist. `env` is borrowed. */
+flowdb_status fl_table_builder_create(const struct fl_env *env, const char *path, uint64_t table_id,
+                                      const struct fl_table_options *options,
+                                      struct fl_table_builder **builder);
+/* The row must be above the one before it; its slices are copied. */
+flowdb_status fl_table_builder_add(struct fl_table_builder *builder, const struct fl_row *row);
+/* In any order, at any time before finish; its slices are copied. */
+flowdb_status fl_table_builder_add_range_tombstone(struct fl_table_builder *builder,
+                                                   const struct fl_range_tombstone *tombstone);
+/* Bytes that the file would have so far, roughly. For splitting output by size. */
+uint64_t fl_table_builder_size(const struct fl_table_builder *builder);
+/* Writes the rest and syncs the file (not its directory). Nothing can be added afterwards. */
+flowdb_status fl_table_builder_finish(struct fl_table_builder *builder,
+                                      struct fl_table_properties *properties);
+/* Closes the file; removing an unfinished one is the caller's. NULL is fine. */
+void fl_table_builder_destroy(struct fl_table_builder *builder);
+
+/* ---- reader: shared by threads, reference-counted ---- */
+
+struct fl_table;
+
+/*
+ * Opens a finished table. `expected_size` is the manifest's; another size is FLOWDB_CORRUPTION.
+ * Reads and verifies footer, properties, index, filter and range tombstones, which stay in memory.
+ * The table starts with one reference. `env` is borrowed.
+ */
+flowdb_status fl_table_open(const struct fl_env *env, const char *path, uint64_t table_id,
+                            uint64_t expected_size, struct fl_table **table);
+void fl_table_ref(struct fl_table *table);
+/* The last one closes the file and, after fl_table_mark_obsolete, removes it. NULL is fine. */
+void fl_table_unref(struct fl_table *table);
+/* The last unref is to remove the file. */
+void fl_table_mark_obsolete(struct fl_table *table);
+
+uint64_t fl_table_id(const struct fl_table *table);
+const struct fl_table_properties *fl_table_properties(const struct fl_table *table);
+/* Bounds of the rows' keys, borrowed from the table; empty where it has no rows. */
+flowdb_slice fl_table_min_key(const struct fl_table *table);
+flowdb_slice fl_table_max_key(const struct fl_table *table);
+/* The range tombstones, ordered by start; borrowed from the table. */
+const struct fl_range_tombstone *fl_table_range_tombstones(const struct fl_table *table,
+                                                           size_t *count);
+
+/* How a read treats blocks; see flowdb_read_options. */
+struct fl_table_read {
+    bool verify_checksums;
+    bool fill_cache;
+};
+
+/* Keeps alive the bytes that a row points into. Zero-initialised; release it when done. */
+struct fl_table_pin {
+    void *block;
+};
+void fl_table_pin_release(struct fl_table_pin *pin);
+
+/*
+ * The row of (key, ts): *found tells whether there is one. `hash` is fl_hash_key(key). A found row's
+ * slices (its key is the caller's own) stay valid until *pin is released; *pin must be empty before.
+ */
+flowdb_status fl_table_get(struct fl_table *table, flowdb_slice key, uint64_t hash, int64_t ts,
+                           const struct fl_table_read *read, bool *found, struct fl_row *row,
+                           struct fl_table_pin *pin);
+/* May the table hold rows of the key? False is certain. */
+bool fl_table_may_contain(const struct fl_table *table, flowdb_slice key, uint64_t hash);
+
+/*
+ * A source over the table's rows inside `bounds`, whose slices must stay valid until it is closed.
+ * It holds a reference of the table. Blocks outside the bounds (keys or ts) are not read.
+ */
+flowdb_status fl_table_source(struct fl_table *table, const struct fl_bounds *bounds,
+                              const struct fl_table_read *read, struct fl_source **source);
+
+#endif

@@ -1,0 +1,86 @@
+# What people type. CMake does the work: see CMakePresets.json for the builds that there are.
+#
+#     make run       the server, with its data in ./data; ARGS="--port 9000" passes flags
+#     make build     library, server and benchmarks, in build/release
+#     make test      every test, and again under the sanitizers
+#     make install   PREFIX=/usr/local DESTDIR=
+#     make bench     the benchmarks; ARGS= passes flags
+#     make check     layout, layers and linters
+#     make clean     removes build/
+#
+# Packages that are missing are installed first (scripts/packages.txt).
+
+PREFIX = /usr/local
+DESTDIR =
+ARGS =
+
+JOBS := $(shell nproc)
+RELEASE := build/release
+
+.PHONY: run build test install bench check clean
+.PHONY: debug asan tsan fuzz coverage packages test-packages test-release test-asan test-tsan
+# A build uses every core by itself, and two at once would write the same files.
+.NOTPARALLEL:
+
+run: $(RELEASE)/build.ninja
+	@cmake --build $(RELEASE) -j $(JOBS) --target flowdb-server
+	exec $(RELEASE)/server/flowdb-server $(ARGS)
+
+build: $(RELEASE)/build.ninja
+	cmake --build $(RELEASE) -j $(JOBS)
+
+install: $(RELEASE)/build.ninja
+	cmake --build $(RELEASE) -j $(JOBS) --target flowdb flowdb_static flowdb-server
+	DESTDIR="$(DESTDIR)" cmake --install $(RELEASE) --prefix "$(abspath $(PREFIX))"
+	@# Lets the loader find the new library; only where it is really installed.
+	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi
+
+bench: $(RELEASE)/build.ninja
+	@cmake --build $(RELEASE) -j $(JOBS) --target flowdb-bench
+	$(RELEASE)/bench/flowdb-bench $(ARGS)
+
+# All three run, whatever becomes of the first.
+test: test-packages
+	@$(MAKE) --no-print-directory --keep-going test-release test-asan test-tsan
+
+test-release: test-packages
+	cmake --preset release -DFLOWDB_TESTS=ON --log-level=WARNING
+	cmake --build --preset release -j $(JOBS)
+	ctest --preset release -j $(JOBS)
+
+asan tsan debug coverage: test-packages
+	cmake --preset $@ --log-level=WARNING
+	cmake --build --preset $@ -j $(JOBS)
+
+test-asan: asan
+	ctest --preset asan -j $(JOBS)
+
+test-tsan: tsan
+	ctest --preset tsan -j $(JOBS) -L concurrent
+
+check:
+	@scripts/install-packages library server tests checks
+	scripts/check-layers
+	scripts/check-format
+	scripts/check-lint
+
+# Each target for FUZZ_SECONDS, from the inputs in tests/fuzz/corpus/<target>.
+FUZZ_SECONDS = 60
+fuzz:
+	@scripts/install-packages library server tests fuzz
+	cmake --preset fuzz --log-level=WARNING
+	cmake --build --preset fuzz -j $(JOBS)
+	scripts/fuzz build/fuzz/tests $(FUZZ_SECONDS)
+
+clean:
+	rm -rf build
+
+packages:
+	@scripts/install-packages library server
+
+test-packages:
+	@scripts/install-packages library server tests
+
+# The tests are left out until `make test` asks for them: to run and to install needs no framework.
+$(RELEASE)/build.ninja: | packages
+	cmake --preset release -DFLOWDB_TESTS=OFF --log-level=WARNING

@@ -29,8 +29,8 @@ struct fl_source {
     struct fl_row row; /* borrowed: valid until the next seek, next or close */
 };
 
-/* Moves to the first row at or after (key, ts) in the source's direction. On failure the source is
-   not valid. */
+/* Moves to the first row at or after (key, ts) in the source's direction. An empty key stands for
+   the source's first row in its direction, whatever ts is. On failure the source is not valid. */
 static inline flowdb_status fl_source_seek(struct fl_source *source, flowdb_slice key, int64_t ts) {
     return source->ops->seek(source, key, ts);
 }

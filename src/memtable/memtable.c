@@ -1,0 +1,314 @@
+#include "memtable/memtable.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/hash.h"
+#include "memtable/internal.h"
+
+#define SLAB_FIRST 8    /* series in the first slab; each next one is twice as large, up to */
+#define SLAB_LARGEST 512
+#define TABLE_SMALLEST 64 /* slots */
+
+static flowdb_status make_table(struct fl_memtable *memtable, uint64_t slots,
+                                struct fl_series_table **table) {
+    size_t size = sizeof **table + slots * sizeof(struct fl_series_slot);
+    struct fl_series_table *made = fl_arena_allocate(&memtable->arena, size);
+    if (made == NULL)
+        return FLOWDB_NO_MEMORY;
+    memset(made, 0, size);
+    made->mask = slots - 1;
+    *table = made;
+    return FLOWDB_OK;
+}
+
+flowdb_status fl_memtable_create(const struct fl_alloc *alloc, struct fl_chunk_pool *pool,
+                                 size_t expected_series, struct fl_memtable **memtable) {
+    struct fl_memtable *made = fl_allocate_zeroed(alloc, 1, sizeof *made);
+    if (made == NULL)
+        return fl_fail_memory("a memtable", sizeof *made);
+    made->alloc = alloc;
+    made->pool = pool;
+    atomic_init(&made->refs, 1);
+    fl_arena_init(&made->arena, pool);
+    pthread_mutex_init(&made->lock, NULL);
+    uint64_t slots = TABLE_SMALLEST;
+    while (slots / 2 < expected_series)
+        slots *= 2;
+    struct fl_series_table *table = NULL;
+    flowdb_status status = make_table(made, slots, &table);
+    if (status != FLOWDB_OK) {
+        fl_memtable_unref(made);
+        return status;
+    }
+    atomic_init(&made->table, table);
+    *memtable = made;
+    return FLOWDB_OK;
+}
+
+void fl_memtable_ref(struct fl_memtable *memtable) {
+    atomic_fetch_add_explicit(&memtable->refs, 1, memory_order_relaxed);
+}
+
+void fl_memtable_unref(struct fl_memtable *memtable) {
+    if (memtable == NULL ||
+        atomic_fetch_sub_explicit(&memtable->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    fl_directory_release(memtable->alloc, &memtable->directory);
+    fl_skyline_unref(memtable->skyline);
+    for (size_t i = 0; i < memtable->held_count; i++)
+        fl_chunk_unref(memtable->held[i]);
+    fl_release(memtable->alloc, memtable->held);
+    fl_release(memtable->alloc, memtable->prepared);
+    fl_arena_deinit(&memtable->arena);
+    pthread_mutex_destroy(&memtable->lock);
+    fl_release(memtable->alloc, memtable);
+}
+
+/* ------------------------------------------------------------------------------ hash table -- */
+
+struct fl_series *fl_memtable_find(const struct fl_memtable *memtable, flowdb_slice key,
+                                   uint64_t hash) {
+    const struct fl_series_table *table =
+        atomic_load_explicit(&memtable->table, memory_order_acquire);
+    for (uint64_t at = hash & table->mask;; at = (at + 1) & table->mask) {
+        struct fl_series *series =
+            atomic_load_explicit(&table->slots[at].series, memory_order_acquire);
+        if (series == NULL)
+            return NULL;
+        if (table->slots[at].hash == hash && fl_slice_equal(fl_series_key(series), key))
+            return series;
+    }
+}
+
+static void insert_slot(struct fl_series_table *table, uint64_t hash, struct fl_series *series) {
+    uint64_t at = hash & table->mask;
+    while (atomic_load_explicit(&table->slots[at].series, memory_order_relaxed) != NULL)
+        at = (at + 1) & table->mask;
+    table->slots[at].hash = hash;
+    atomic_store_explicit(&table->slots[at].series, series, memory_order_release);
+}
+
+static flowdb_status grow_table(struct fl_memtable *memtable) {
+    struct fl_series_table *old = atomic_load_explicit(&memtable->table, memory_order_relaxed);
+    struct fl_series_table *grown = NULL;
+    flowdb_status status = make_table(memtable, (old->mask + 1) * 2, &grown);
+    if (status != FLOWDB_OK)
+        return status;
+    for (uint64_t i = 0; i <= old->mask; i++) {
+        struct fl_series *series =
+            atomic_load_explicit(&old->slots[i].series, memory_order_relaxed);
+        if (series != NULL)
+            insert_slot(grown, old->slots[i].hash, series);
+    }
+    atomic_store_explicit(&memtable->table, grown, memory_order_release);
+    return FLOWDB_OK;
+}
+
+static flowdb_status add_slab(struct fl_memtable *memtable) {
+    struct fl_slab *last = memtable->last_slab;
+    uint32_t capacity = last == NULL ? SLAB_FIRST : FL_MIN(last->capacity * 2, SLAB_LARGEST);
+    struct fl_slab *slab = fl_arena_allocate(&memtable->arena,
+                                             sizeof *slab + capacity * sizeof slab->series[0]);
+    if (slab == NULL)
+        return FLOWDB_NO_MEMORY;
+    atomic_init(&slab->next, NULL);
+    slab->capacity = capacity;
+    if (last == NULL)
+        memtable->first_slab = slab;
+    else
+        atomic_store_explicit(&last->next, slab, memory_order_release);
+    memtable->last_slab = slab;
+    memtable->last_slab_used = 0;
+    return FLOWDB_OK;
+}
+
+static flowdb_status make_series(struct fl_memtable *memtable, flowdb_slice key, uint64_t hash,
+                                 struct fl_series **series) {
+    uint64_t count = atomic_load_explicit(&memtable->series_count, memory_order_relaxed);
+    const struct fl_series_table *table =
+        atomic_load_explicit(&memtable->table, memory_order_relaxed);
+    flowdb_status status = FLOWDB_OK;
+    if ((count + 1) * 2 > table->mask + 1)
+        status = grow_table(memtable);
+    if (status == FLOWDB_OK && (memtable->last_slab == NULL ||
+                                memtable->last_slab_used == memtable->last_slab->capacity))
+        status = add_slab(memtable);
+    if (status != FLOWDB_OK)
+        return status;
+    struct fl_series *made = &memtable->last_slab->series[memtable->last_slab_used++];
+    fl_series_init(made, key);
+    insert_slot(atomic_load_explicit(&memtable->table, memory_order_relaxed), hash, made);
+    atomic_store_explicit(&memtable->series_count, count + 1, memory_order_release);
+    *series = made;
+    return FLOWDB_OK;
+}
+
+/* ----------------------------------------------------------------------------------- write -- */
+
+static flowdb_status hold_chunk(struct fl_memtable *memtable, struct fl_chunk *chunk) {
+    if (chunk->holder == memtable)
+        return FLOWDB_OK;
+    if (memtable->held_count == memtable->held_capacity) {
+        size_t capacity = FL_MAX(memtable->held_capacity * 2, (size_t)64);
+        struct fl_chunk **held =
+            fl_reallocate(memtable->alloc, memtable->held, capacity * sizeof *held);
+        if (held == NULL)
+            return fl_fail_memory("a memtable's chunks", capacity * sizeof *held);
+        memtable->held = held;
+        memtable->held_capacity = capacity;
+    }
+    fl_chunk_ref(chunk);
+    chunk->holder = memtable;
+    memtable->held[memtable->held_count++] = chunk;
+    return FLOWDB_OK;
+}
+
+static flowdb_status reserve_prepared(struct fl_memtable *memtable, size_t count) {
+    if (count <= memtable->prepared_capacity)
+        return FLOWDB_OK;
+    size_t capacity = FL_MAX(count, memtable->prepared_capacity * 2);
+    struct fl_prepared *prepared =
+        fl_reallocate(memtable->alloc, memtable->prepared, capacity * sizeof *prepared);
+    if (prepared == NULL)
+        return fl_fail_memory("a commit", capacity * sizeof *prepared);
+    memtable->prepared = prepared;
+    memtable->prepared_capacity = capacity;
+    return FLOWDB_OK;
+}
+
+/* Readers may be in the array: it grows into new memory. */
+static flowdb_status prepare_range(struct fl_memtable *memtable, const uint8_t *entry,
+                                   uint64_t seq) {
+    size_t used = atomic_load_explicit(&memtable->range_count, memory_order_relaxed) +
+                  memtable->prepared_ranges;
+    struct fl_range_tombstone *ranges =
+        atomic_load_explicit(&memtable->ranges, memory_order_relaxed);
+    if (used == memtable->range_capacity) {
+        size_t capacity = FL_MAX(memtable->range_capacity * 2, (size_t)4);
+        struct fl_range_tombstone *grown =
+            fl_arena_allocate(&memtable->arena, capacity * sizeof *grown);
+        if (grown == NULL)
+            return FLOWDB_NO_MEMORY;
+        if (used > 0)
+            memcpy(grown, ranges, used * sizeof *grown);
+        atomic_store_explicit(&memtable->ranges, grown, memory_order_release);
+        memtable->range_capacity = capacity;
+        ranges = grown;
+    }
+    ranges[used] = (struct fl_range_tombstone){.start = fl_entry_key(entry),
+                                               .end = fl_entry_value(entry),
+                                               .seq = seq,
+                                               .ts_start = INT64_MIN,
+                                               .ts_end = INT64_MAX};
+    memtable->prepared_ranges++;
+    return FLOWDB_OK;
+}
+
+static flowdb_status prepare_entry(struct fl_memtable *memtable, const uint8_t *entry,
+                                   uint64_t hash, uint64_t seq) {
+    struct fl_prepared *prepared = &memtable->prepared[memtable->prepared_count];
+    if (fl_entry_op(entry) == FL_OP_DELETE_RANGE) {
+        flowdb_status status = prepare_range(memtable, entry, seq);
+        if (status == FLOWDB_OK) {
+            *prepared = (struct fl_prepared){0};
+            memtable->prepared_count++;
+        }
+        return status;
+    }
+    flowdb_slice key = fl_entry_key(entry);
+    struct fl_series *series = fl_memtable_find(memtable, key, hash);
+    flowdb_status status =
+        series != NULL ? FLOWDB_OK : make_series(memtable, key, hash, &series);
+    if (status != FLOWDB_OK)
+        return status;
+    struct fl_slot slot = {.ts = fl_entry_ts(entry), .seq = seq, .entry = entry};
+    prepared->series = series;
+    status = fl_series_prepare(series, &memtable->arena, &slot, &prepared->node);
+    if (status == FLOWDB_OK)
+        memtable->prepared_count++;
+    return status;
+}
+
+static void prefetch_slots(const struct fl_memtable *memtable, const uint64_t *hashes,
+                           uint32_t count) {
+    const struct fl_series_table *table =
+        atomic_load_explicit(&memtable->table, memory_order_relaxed);
+    for (uint32_t i = 0; i < count; i++)
+        __builtin_prefetch(&table->slots[hashes[i] & table->mask], 1);
+}
+
+flowdb_status fl_memtable_prepare(struct fl_memtable *memtable,
+                                  const struct fl_memtable_batch *batch) {
+    flowdb_status status = hold_chunk(memtable, batch->chunk);
+    if (status == FLOWDB_OK)
+        status = reserve_prepared(memtable, batch->count);
+    if (status != FLOWDB_OK)
+        return status;
+    enum { AHEAD = 64 };
+    const uint8_t *entry = batch->entries;
+    for (uint32_t i = 0; i < batch->count && status == FLOWDB_OK; i++) {
+        if (i % AHEAD == 0)
+            prefetch_slots(memtable, batch->hashes + i,
+                           FL_MIN(batch->count - i, (uint32_t)AHEAD));
+        status = prepare_entry(memtable, entry, batch->hashes[i], batch->first_seq + i);
+        entry += fl_entry_size(entry);
+    }
+    memtable->prepared_charge = batch->charge;
+    if (status != FLOWDB_OK)
+        fl_memtable_cancel(memtable);
+    return status;
+}
+
+static void add_relaxed(_Atomic uint64_t *counter, uint64_t more) {
+    /* The writer alone changes it. */
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + more,
+                          memory_order_relaxed);
+}
+
+void fl_memtable_publish(struct fl_memtable *memtable) {
+    for (size_t i = 0; i < memtable->prepared_count; i++) {
+        struct fl_prepared *prepared = &memtable->prepared[i];
+        if (prepared->series == NULL)
+            continue;
+        if (prepared->node != NULL)
+            fl_series_publish_late(prepared->series, prepared->node);
+        else
+            fl_series_publish(prepared->series);
+    }
+    if (memtable->prepared_ranges > 0) {
+        size_t count = atomic_load_explicit(&memtable->range_count, memory_order_relaxed);
+        atomic_store_explicit(&memtable->range_count, count + memtable->prepared_ranges,
+                              memory_order_release);
+    }
+    add_relaxed(&memtable->record_count, memtable->prepared_count);
+    add_relaxed(&memtable->charge, memtable->prepared_charge);
+    memtable->prepared_count = 0;
+    memtable->prepared_ranges = 0;
+}
+
+void fl_memtable_cancel(struct fl_memtable *memtable) {
+    for (size_t i = 0; i < memtable->prepared_count; i++) {
+        if (memtable->prepared[i].series != NULL)
+            fl_series_cancel(memtable->prepared[i].series);
+    }
+    memtable->prepared_count = 0;
+    memtable->prepared_ranges = 0;
+}
+
+uint64_t fl_memtable_bytes(const struct fl_memtable *memtable) {
+    return atomic_load_explicit(&memtable->charge, memory_order_relaxed) +
+           memtable->arena.bytes;
+}
+
+uint64_t fl_memtable_records(const struct fl_memtable *memtable) {
+    return atomic_load_explicit(&memtable->record_count, memory_order_relaxed);
+}
+
+uint64_t fl_memtable_series(const struct fl_memtable *memtable) {
+    return atomic_load_explicit(&memtable->series_count, memory_order_relaxed);
+}
+
+bool fl_memtable_empty(const struct fl_memtable *memtable) {
+    return fl_memtable_records(memtable) == 0;
+}

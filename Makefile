@@ -21,6 +21,7 @@ RELEASE := build/release
 .PHONY: debug asan tsan fuzz coverage packages test-packages test-release test-asan test-tsan
 # A build uses every core by itself, and two at once would write the same files.
 .NOTPARALLEL:
+.DEFAULT_GOAL := build
 
 run: $(RELEASE)/build.ninja
 	@cmake --build $(RELEASE) -j $(JOBS) --target flowdb-server
@@ -48,7 +49,7 @@ test-release: test-packages
 	cmake --build --preset release -j $(JOBS)
 	ctest --preset release -j $(JOBS)
 
-asan tsan debug coverage: test-packages
+asan tsan debug: test-packages
 	cmake --preset $@ --log-level=WARNING
 	cmake --build --preset $@ -j $(JOBS)
 
@@ -63,6 +64,13 @@ check:
 	scripts/check-layers
 	scripts/check-format
 	scripts/check-lint
+
+coverage:
+	@scripts/install-packages library server tests coverage
+	cmake --preset coverage --log-level=WARNING
+	cmake --build --preset coverage -j $(JOBS)
+	ctest --preset coverage -j $(JOBS)
+	gcovr --root . --filter src/ --filter server/ build/coverage
 
 # Each target for FUZZ_SECONDS, from the inputs in tests/fuzz/corpus/<target>.
 FUZZ_SECONDS = 60

@@ -51,6 +51,10 @@ class CheckLengths(unittest.TestCase):
                 ["src/base/a.c:12: long_one has 201 lines; 200 are the most"],
             )
 
+    def test_counts_on_past_a_label(self):
+        text = function(ONE_LINE, 201).replace("    work();\n}", "done:\n}")
+        self.assertEqual(len(problems_of("src/base/a.c", text)), 1)
+
     def test_leaves_a_long_table_alone(self):
         text = "static const int table[] = {\n" + "    1,\n" * 300 + "};\n"
         self.assertEqual(problems_of("src/base/a.c", text), [])

@@ -34,7 +34,8 @@ install: $(RELEASE)/build.ninja
 	cmake --build $(RELEASE) -j $(JOBS) --target flowdb flowdb_static flowdb-server
 	DESTDIR="$(DESTDIR)" cmake --install $(RELEASE) --prefix "$(abspath $(PREFIX))"
 	@# Lets the loader find the new library; only where it is really installed.
-	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi
+	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ] && [ -x /sbin/ldconfig ]; then \
+		/sbin/ldconfig; fi
 
 bench: $(RELEASE)/build.ninja
 	@cmake --build $(RELEASE) -j $(JOBS) --target flowdb-bench

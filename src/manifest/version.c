@@ -1,0 +1,89 @@
+#include "manifest/version.h"
+
+#include <stdlib.h>
+
+#include "base/bytes.h"
+
+static int compare_tables(const void *left, const void *right) {
+    const struct fl_table *a = *(struct fl_table *const *)left;
+    const struct fl_table *b = *(struct fl_table *const *)right;
+    uint64_t x = fl_table_properties(a)->max_seq, y = fl_table_properties(b)->max_seq;
+    return x > y ? -1 : x < y;
+}
+
+static flowdb_status build_skyline(struct fl_version *version) {
+    size_t total = 0;
+    for (size_t i = 0; i < version->table_count; i++) {
+        size_t count;
+        fl_table_range_tombstones(version->tables[i], &count);
+        total += count;
+    }
+    if (total == 0)
+        return FLOWDB_OK;
+    struct fl_range_tombstone *all = fl_allocate(version->alloc, total * sizeof *all);
+    if (all == NULL)
+        return fl_fail_memory("range tombstones", total * sizeof *all);
+    size_t used = 0;
+    for (size_t i = 0; i < version->table_count; i++) {
+        size_t count;
+        const struct fl_range_tombstone *some =
+            fl_table_range_tombstones(version->tables[i], &count);
+        if (count > 0)
+            memcpy(all + used, some, count * sizeof *all);
+        used += count;
+    }
+    flowdb_status status =
+        fl_skyline_build(version->alloc, NULL, all, total, &version->skyline);
+    fl_release(version->alloc, all);
+    return status;
+}
+
+flowdb_status fl_version_create(const struct fl_alloc *alloc, struct fl_memtable *active,
+                                struct fl_memtable *const *frozen, size_t frozen_count,
+                                struct fl_table *const *tables, size_t table_count,
+                                struct fl_version **version) {
+    size_t pointers = (frozen_count + table_count) * sizeof(void *);
+    struct fl_version *made = fl_allocate_zeroed(alloc, 1, sizeof *made + pointers);
+    if (made == NULL)
+        return fl_fail_memory("a version", sizeof *made + pointers);
+    made->alloc = alloc;
+    atomic_init(&made->refs, 1);
+    made->frozen = (struct fl_memtable **)(void *)(made + 1);
+    made->tables = (struct fl_table **)(void *)(made->frozen + frozen_count);
+    made->active = active;
+    fl_memtable_ref(active);
+    for (size_t i = 0; i < frozen_count; i++) {
+        fl_memtable_ref(frozen[i]);
+        made->frozen[made->frozen_count++] = frozen[i];
+    }
+    for (size_t i = 0; i < table_count; i++) {
+        fl_table_ref(tables[i]);
+        made->tables[made->table_count++] = tables[i];
+    }
+    if (table_count > 0)
+        qsort(made->tables, table_count, sizeof(struct fl_table *), compare_tables);
+    flowdb_status status = build_skyline(made);
+    if (status != FLOWDB_OK) {
+        fl_version_unref(made);
+        return status;
+    }
+    *version = made;
+    return FLOWDB_OK;
+}
+
+void fl_version_ref(struct fl_version *version) {
+    atomic_fetch_add_explicit(&version->refs, 1, memory_order_relaxed);
+}
+
+void fl_version_unref(struct fl_version *version) {
+    if (version == NULL ||
+        atomic_fetch_sub_explicit(&version->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    fl_skyline_unref(version->skyline);
+    fl_memtable_unref(version->active);
+    for (size_t i = 0; i < version->frozen_count; i++)
+        fl_memtable_unref(version->frozen[i]);
+    for (size_t i = 0; i < version->table_count; i++)
+        fl_table_unref(version->tables[i]);
+    fl_release(version->alloc, version);
+}

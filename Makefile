@@ -19,6 +19,7 @@ RELEASE := build/release
 
 .PHONY: run build test install bench check clean
 .PHONY: debug asan tsan fuzz coverage packages test-packages test-release test-asan test-tsan
+.PHONY: check-layers check-format check-lint
 # A build uses every core by itself, and two at once would write the same files.
 .NOTPARALLEL:
 .DEFAULT_GOAL := build
@@ -62,9 +63,10 @@ test-tsan: tsan
 
 check:
 	@scripts/install-packages library server tests checks
-	scripts/check-layers
-	scripts/check-format
-	scripts/check-lint
+	@$(MAKE) --no-print-directory --keep-going check-layers check-format check-lint
+
+check-layers check-format check-lint:
+	scripts/$@
 
 coverage:
 	@scripts/install-packages library server tests coverage

@@ -1,0 +1,29 @@
+/* One request and its answer, on libmicrohttpd: its callbacks end here. */
+#ifndef FL_HTTP_EXCHANGE_H
+#define FL_HTTP_EXCHANGE_H
+
+#include <microhttpd.h>
+#include <stdatomic.h>
+
+#include "http/request.h"
+
+/* The closure of the callbacks. */
+struct fl_http_exchanges {
+    struct fl_http_service service;
+    atomic_uint active;   /* requests between their headers and the end of their answer */
+    atomic_bool draining; /* answers end their connection */
+    int idle_event;       /* an eventfd: written when `active` falls to 0 while draining */
+};
+
+/* An MHD_AccessHandlerCallback. */
+enum MHD_Result fl_http_exchange_advance(void *exchanges, struct MHD_Connection *connection,
+                                         const char *path, const char *method, const char *version,
+                                         const char *body, size_t *body_size, void **state);
+/* An MHD_RequestCompletedCallback. */
+void fl_http_exchange_completed(void *exchanges, struct MHD_Connection *connection, void **state,
+                                enum MHD_RequestTerminationCode how);
+/* An unescape callback that leaves the text alone: params.c decodes, with its length in hand. */
+size_t fl_http_exchange_keep_escapes(void *exchanges, struct MHD_Connection *connection,
+                                     char *text);
+
+#endif

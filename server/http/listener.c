@@ -1,0 +1,106 @@
+#include "http/listener.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "http/exchange.h"
+
+/*
+ * Per connection, mapped when it is made and touched only as far as it is used: headers up to
+ * about half of it, then pieces of the body and of the answer.
+ */
+#define CONNECTION_MEMORY ((size_t)64 << 10)
+
+struct fl_http_listener {
+    struct fl_http_exchanges exchanges;
+    struct MHD_Daemon *daemon;
+    int listen_fd; /* ours once the daemon was quiesced, else -1 */
+};
+
+/* What libmicrohttpd has to say is nearly always about what a client sent: of use in a search for
+   a fault only. */
+static void log_library(void *context, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+
+static void log_library(void *context, const char *format, va_list arguments) {
+    const struct fl_http_listener *listener = context;
+    char message[512];
+    vsnprintf(message, sizeof message, format, arguments);
+    message[strcspn(message, "\r\n")] = '\0';
+    fl_logger_write(listener->exchanges.service.logger, FLOWDB_LOG_DEBUG, message, NULL);
+}
+
+/* One per core, and two at the least: a second one answers while the first is in a write. */
+static unsigned thread_count(void) {
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores > 2 ? (unsigned)cores : 2;
+}
+
+static struct MHD_Daemon *start_daemon(struct fl_http_listener *listener, int listen_fd) {
+    const struct fl_limits *limits = &listener->exchanges.service.limits;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+    return MHD_start_daemon(
+        flags, 0, NULL, NULL, fl_http_exchange_advance, &listener->exchanges,
+        MHD_OPTION_EXTERNAL_LOGGER, log_library, listener, MHD_OPTION_LISTEN_SOCKET, listen_fd,
+        MHD_OPTION_THREAD_POOL_SIZE, thread_count(), MHD_OPTION_CONNECTION_LIMIT,
+        limits->max_connections, MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_timeout_secs,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_NOTIFY_COMPLETED, fl_http_exchange_completed, &listener->exchanges,
+        MHD_OPTION_UNESCAPE_CALLBACK, fl_http_exchange_keep_escapes, NULL, MHD_OPTION_END);
+}
+
+bool fl_http_listener_start(struct fl_http_address *address, const struct fl_http_service *service,
+                            struct fl_http_listener **listener, char *reason, size_t reason_size) {
+    struct fl_http_listener *made = calloc(1, sizeof *made);
+    int listen_fd = -1;
+    if (made == NULL) {
+        snprintf(reason, reason_size, "out of memory");
+        return false;
+    }
+    made->listen_fd = -1;
+    made->exchanges.service = *service;
+    made->exchanges.idle_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct fl_http_address bound = *address;
+    if (made->exchanges.idle_event >= 0)
+        listen_fd = fl_http_address_listen(&bound);
+    if (listen_fd < 0) {
+        snprintf(reason, reason_size, "%s", strerror(errno));
+        goto fail;
+    }
+    made->daemon = start_daemon(made, listen_fd);
+    if (made->daemon == NULL) {
+        snprintf(reason, reason_size, "libmicrohttpd does not start: %s", strerror(errno));
+        close(listen_fd);
+        goto fail;
+    }
+    *address = bound;
+    *listener = made;
+    return true;
+fail:
+    fl_http_listener_stop(made);
+    return false;
+}
+
+int fl_http_listener_drain(struct fl_http_listener *listener) {
+    if (!atomic_exchange(&listener->exchanges.draining, true))
+        listener->listen_fd = MHD_quiesce_daemon(listener->daemon);
+    /* A request that ended before `draining` was set told nobody. */
+    if (atomic_load(&listener->exchanges.active) == 0)
+        eventfd_write(listener->exchanges.idle_event, 1);
+    return listener->exchanges.idle_event;
+}
+
+void fl_http_listener_stop(struct fl_http_listener *listener) {
+    if (listener == NULL)
+        return;
+    if (listener->daemon != NULL)
+        MHD_stop_daemon(listener->daemon);
+    if (listener->listen_fd >= 0)
+        close(listener->listen_fd);
+    if (listener->exchanges.idle_event >= 0)
+        close(listener->exchanges.idle_event);
+    free(listener);
+}

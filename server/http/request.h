@@ -1,0 +1,69 @@
+/*
+ * A request on its way from headers to answer, and what a path does with it.
+ *
+ * exchange.c drives a handler in this order, on one thread:
+ *
+ *     begin    the headers are in and the parameters are checked. False: the reply says why
+ *     body     each piece as it arrives. False: the reply says why, and the rest is discarded
+ *     finish   the request is whole: fills the reply. Not called after a false
+ *     release  frees request->state, always, if begin was called
+ *
+ * `begin`, `body` and `release` may be NULL; without `body` what arrives is discarded.
+ */
+#ifndef FL_HTTP_REQUEST_H
+#define FL_HTTP_REQUEST_H
+
+#include "http/params.h"
+#include "http/reply.h"
+#include "limits.h"
+#include "logger.h"
+
+enum {
+    FL_HTTP_GET = 1U << 0, /* a route for GET answers HEAD as well */
+    FL_HTTP_HEAD = 1U << 1,
+    FL_HTTP_POST = 1U << 2,
+    FL_HTTP_PUT = 1U << 3,
+    FL_HTTP_PATCH = 1U << 4,
+    FL_HTTP_DELETE = 1U << 5
+};
+
+struct fl_http_request;
+
+struct fl_http_handler {
+    bool (*begin)(struct fl_http_request *request);
+    bool (*body)(struct fl_http_request *request, const void *bytes, size_t size);
+    void (*finish)(struct fl_http_request *request);
+    void (*release)(struct fl_http_request *request);
+};
+
+struct fl_http_route {
+    const char *path; /* compared as it was sent, byte by byte */
+    unsigned methods; /* FL_HTTP_…, or-ed */
+    uint32_t params;  /* FL_PARAM_BIT(…), or-ed: any other is a 400 */
+    uint32_t required;
+    const struct fl_http_handler *handler;
+};
+
+/* What all requests share. Set up before the first and constant from then on. */
+struct fl_http_service {
+    const struct fl_http_route *routes;
+    size_t route_count;
+    struct fl_limits limits;
+    const struct fl_logger *logger;
+    void *app; /* the handlers' */
+};
+
+struct fl_http_request {
+    const struct fl_http_service *service;
+    const struct fl_http_route *route;
+    struct fl_http_params params;
+    struct fl_http_reply reply;
+    void *state; /* the handler's own */
+};
+
+/* The route, or NULL and a reply with 404 or 405. `method` is as it was sent. */
+const struct fl_http_route *fl_http_route_find(const struct fl_http_service *service,
+                                               const char *path, const char *method,
+                                               struct fl_http_reply *reply);
+
+#endif

@@ -1,0 +1,85 @@
+#include "logger.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Longer lines are cut, which a closing quote and the newline still follow. */
+#define LINE_CAPACITY 4096
+#define LINE_TAIL 2
+
+static const char *const level_names[] = {"error", "warn", "info", "debug"};
+
+struct line {
+    size_t size;
+    char bytes[LINE_CAPACITY];
+};
+
+static bool line_append(struct line *line, const char *text, size_t size) {
+    if (size > sizeof line->bytes - LINE_TAIL - line->size)
+        return false;
+    memcpy(line->bytes + line->size, text, size);
+    line->size += size;
+    return true;
+}
+
+static void line_append_time(struct line *line) {
+    struct timespec now = {0};
+    struct tm utc = {0};
+    char text[48];
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    size_t size = strftime(text, sizeof text, "time=%Y-%m-%dT%H:%M:%S", &utc);
+    int fraction = snprintf(text + size, sizeof text - size, ".%06ldZ", now.tv_nsec / 1000);
+    line_append(line, text, size + (size_t)fraction);
+}
+
+static void line_append_quoted(struct line *line, const char *value) {
+    bool room = line_append(line, "\"", 1);
+    for (const char *at = value; *at != '\0' && room; at++) {
+        unsigned char byte = (unsigned char)*at;
+        char escaped[5];
+        if (byte == '"' || byte == '\\')
+            room = line_append(line, (char[]){'\\', *at}, 2);
+        else if (byte >= 0x20 && byte < 0x7f)
+            room = line_append(line, at, 1);
+        else
+            room = line_append(line, escaped,
+                               (size_t)snprintf(escaped, sizeof escaped, "\\x%02x", byte));
+    }
+    line->bytes[line->size++] = '"';
+}
+
+static void line_append_pair(struct line *line, const char *name, const char *value) {
+    if (line_append(line, " ", 1) && line_append(line, name, strlen(name)) &&
+        line_append(line, "=", 1))
+        line_append_quoted(line, value);
+}
+
+void fl_logger_write(const struct fl_logger *logger, flowdb_log_level level, const char *message,
+                     const struct fl_log_pair *pairs) {
+    if (level > logger->level)
+        return;
+    struct line line = {0};
+    line_append_time(&line);
+    line_append(&line, " level=", 7);
+    line_append(&line, level_names[level], strlen(level_names[level]));
+    line_append_pair(&line, "msg", message);
+    for (; pairs != NULL && pairs->name != NULL; pairs++)
+        line_append_pair(&line, pairs->name, pairs->value);
+    line.bytes[line.size++] = '\n';
+    /* Nobody is left to be told where stderr itself fails. */
+    while (write(logger->fd, line.bytes, line.size) < 0 && errno == EINTR)
+        continue;
+}
+
+bool fl_logger_parse_level(const char *word, flowdb_log_level *level) {
+    for (size_t i = 0; i < sizeof level_names / sizeof level_names[0]; i++) {
+        if (strcmp(word, level_names[i]) == 0) {
+            *level = (flowdb_log_level)i;
+            return true;
+        }
+    }
+    return false;
+}

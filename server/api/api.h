@@ -1,0 +1,43 @@
+/*
+ * What each path does. A handler turns a request into calls of <flowdb/flowdb.h>, and what these
+ * return into an answer; http/ has parsed the one and sends the other.
+ */
+#ifndef FL_API_API_H
+#define FL_API_API_H
+
+#include "http/request.h"
+#include "json/json_writer.h"
+
+/* The service's app. */
+struct fl_api {
+    flowdb *db;
+};
+
+static inline flowdb *fl_api_db(const struct fl_http_request *request) {
+    return ((const struct fl_api *)request->service->app)->db;
+}
+
+extern const struct fl_http_route fl_api_routes[];
+extern const size_t fl_api_route_count;
+
+extern const struct fl_http_handler fl_api_health;
+extern const struct fl_http_handler fl_api_write;
+extern const struct fl_http_handler fl_api_query;
+extern const struct fl_http_handler fl_api_delete_record;
+extern const struct fl_http_handler fl_api_delete_range;
+extern const struct fl_http_handler fl_api_patch_record;
+
+/*
+ * The answer to a call of the engine that failed with `status`, on the thread that made it. What
+ * the client did is told to the client; what the engine met (files, the system's errors) goes to
+ * the log, and the client is told of its kind alone.
+ */
+void fl_api_fail(struct fl_http_request *request, flowdb_status status);
+/* Logs the calling thread's last failure. */
+void fl_api_log_failure(const struct fl_logger *logger, flowdb_status status);
+
+/* One record as an object: "key" or, where that is not UTF-8, "key_base64"; "ts", "expire_at", and
+   "value" in base64. */
+void fl_api_write_record(struct fl_json_writer *writer, const flowdb_record *record);
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * PATCH /record: changes the value, the expiry or both of a record that is there. What the body
+ * does not name stays; "ttl_secs":0 means no expiry from now on.
+ */
+#include "api/api.h"
+#include "api/record_reader.h"
+
+#include <stdlib.h>
+
+struct patch {
+    struct fl_record_reader *reader;
+    const struct fl_record_fields *fields; /* the reader's; NULL until the object was read */
+    flowdb_record record;                  /* what they make, with slices into them */
+};
+
+static bool take_record(void *context, const struct fl_record_fields *fields,
+                        const char *record_name, struct fl_http_reply *reply) {
+    struct patch *patch = context;
+    patch->fields = fields;
+    return fl_record_fields_finish(fields, record_name, &patch->record, reply);
+}
+
+static bool begin_patch(struct fl_http_request *request) {
+    struct patch *patch = calloc(1, sizeof *patch);
+    request->state = patch;
+    if (patch != NULL) {
+        struct fl_record_sink sink = {.context = patch, .take = take_record};
+        patch->reader = fl_record_reader_create(&sink, &request->service->limits);
+    }
+    return (patch != NULL && patch->reader != NULL) ||
+           fl_http_reply_fail(&request->reply, 500, "out of memory");
+}
+
+static bool take_body(struct fl_http_request *request, const void *bytes, size_t size) {
+    struct patch *patch = request->state;
+    return fl_record_reader_feed(patch->reader, bytes, size, &request->reply);
+}
+
+static void reply_with(struct fl_http_reply *reply, const flowdb_record *record) {
+    struct fl_json_writer writer = {.output = &reply->body};
+    reply->status = 200;
+    fl_json_begin_object(&writer);
+    fl_json_member(&writer, "records");
+    fl_json_begin_array(&writer);
+    fl_api_write_record(&writer, record);
+    fl_json_end_array(&writer);
+    fl_json_member(&writer, "count");
+    fl_json_int(&writer, 1);
+    fl_json_end_object(&writer);
+}
+
+static void finish_patch(struct fl_http_request *request) {
+    struct patch *patch = request->state;
+    if (!fl_record_reader_finish(patch->reader, &request->reply))
+        return;
+    bool has_value = fl_record_fields_has(patch->fields, FL_RECORD_VALUE) ||
+                     fl_record_fields_has(patch->fields, FL_RECORD_VALUE_BASE64);
+    bool has_expiry = fl_record_fields_has(patch->fields, FL_RECORD_TTL_SECS) ||
+                      fl_record_fields_has(patch->fields, FL_RECORD_EXPIRE_AT);
+    flowdb_patch changes = {.value = has_value ? &patch->record.value : NULL,
+                            .expire_at = has_expiry ? &patch->record.expire_at : NULL};
+    flowdb_result updated = {0};
+    flowdb_status status = flowdb_patch_record(fl_api_db(request), patch->record.key,
+                                               patch->record.ts, &changes, &updated);
+    if (status == FLOWDB_OK)
+        reply_with(&request->reply, &updated.records[0]);
+    else
+        fl_api_fail(request, status);
+    flowdb_result_free(&updated);
+}
+
+static void release_patch(struct fl_http_request *request) {
+    struct patch *patch = request->state;
+    if (patch == NULL)
+        return;
+    fl_record_reader_destroy(patch->reader);
+    free(patch);
+}
+
+const struct fl_http_handler fl_api_patch_record = {
+    .begin = begin_patch, .body = take_body, .finish = finish_patch, .release = release_patch};

@@ -1,0 +1,81 @@
+/*
+ * POST and PUT /write: the records of one request commit together. They are gathered in a batch
+ * while the body arrives, and nothing is written before its end was read.
+ */
+#include "api/api.h"
+#include "api/record_reader.h"
+
+#include <stdlib.h>
+
+struct write {
+    struct fl_http_request *request;
+    flowdb_batch *batch;
+    struct fl_record_reader *reader;
+};
+
+static bool take_record(void *context, const struct fl_record_fields *fields,
+                        const char *record_name, struct fl_http_reply *reply) {
+    struct write *write = context;
+    flowdb_record record;
+    if (!fl_record_fields_finish(fields, record_name, &record, reply))
+        return false;
+    flowdb_status status =
+        flowdb_batch_put(write->batch, record.key, record.ts, record.expire_at, record.value);
+    if (status != FLOWDB_OK)
+        fl_api_fail(write->request, status);
+    return status == FLOWDB_OK;
+}
+
+static void restart_list(void *context) {
+    struct write *write = context;
+    flowdb_batch_clear(write->batch);
+}
+
+static bool begin_write(struct fl_http_request *request) {
+    struct write *write = calloc(1, sizeof *write);
+    request->state = write;
+    if (write != NULL) {
+        struct fl_record_sink sink = {true, write, take_record, restart_list};
+        write->request = request;
+        write->batch = flowdb_batch_create();
+        write->reader = fl_record_reader_create(&sink, &request->service->limits);
+    }
+    return (write != NULL && write->batch != NULL && write->reader != NULL) ||
+           fl_http_reply_fail(&request->reply, 500, "out of memory");
+}
+
+static bool take_body(struct fl_http_request *request, const void *bytes, size_t size) {
+    struct write *write = request->state;
+    return fl_record_reader_feed(write->reader, bytes, size, &request->reply);
+}
+
+static void finish_write(struct fl_http_request *request) {
+    struct write *write = request->state;
+    if (!fl_record_reader_finish(write->reader, &request->reply))
+        return;
+    size_t count = flowdb_batch_count(write->batch);
+    flowdb_status status = flowdb_write_batch_owned(fl_api_db(request), write->batch);
+    write->batch = NULL;
+    if (status != FLOWDB_OK) {
+        fl_api_fail(request, status);
+        return;
+    }
+    struct fl_json_writer writer = {.output = &request->reply.body};
+    request->reply.status = 200;
+    fl_json_begin_object(&writer);
+    fl_json_member(&writer, "written");
+    fl_json_int(&writer, (int64_t)count);
+    fl_json_end_object(&writer);
+}
+
+static void release_write(struct fl_http_request *request) {
+    struct write *write = request->state;
+    if (write == NULL)
+        return;
+    flowdb_batch_destroy(write->batch);
+    fl_record_reader_destroy(write->reader);
+    free(write);
+}
+
+const struct fl_http_handler fl_api_write = {
+    .begin = begin_write, .body = take_body, .finish = finish_write, .release = release_write};

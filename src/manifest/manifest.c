@@ -186,7 +186,8 @@ static flowdb_status encode_snapshot(const struct fl_manifest *manifest, struct 
 }
 
 /* CURRENT changes by a rename: it always names a whole manifest. */
-static flowdb_status set_current(const struct fl_env *env, const char *dir, uint64_t id) {
+static flowdb_status set_current(const struct fl_env *env, const char *dir, uint64_t id,
+                                 bool *renamed) {
     char line[64];
     print_current(line, sizeof line, id);
     char *temporary = path_in(env->alloc, dir, "CURRENT.tmp");
@@ -207,6 +208,7 @@ static flowdb_status set_current(const struct fl_env *env, const char *dir, uint
     /* The manifest's own entry first, then the name that leads to it. */
     if (status == FLOWDB_OK)
         status = fl_fs_sync_dir(env->fs, dir);
+    *renamed = status == FLOWDB_OK;
     if (status == FLOWDB_OK)
         status = fl_fs_rename(env->fs, temporary, current);
     if (status == FLOWDB_OK)
@@ -217,7 +219,7 @@ static flowdb_status set_current(const struct fl_env *env, const char *dir, uint
 }
 
 static flowdb_status write_snapshot(struct fl_manifest *manifest, const char *dir,
-                                    const char *path) {
+                                    const char *path, bool *renamed) {
     struct fl_buffer bytes;
     fl_buffer_init(&bytes, manifest->env->alloc);
     flowdb_status status = encode_snapshot(manifest, &bytes);
@@ -226,15 +228,16 @@ static flowdb_status write_snapshot(struct fl_manifest *manifest, const char *di
     if (status == FLOWDB_OK)
         status = write_bytes(manifest->file, 0, bytes.data, bytes.size);
     if (status == FLOWDB_OK)
-        status = set_current(manifest->env, dir, manifest->id);
+        status = set_current(manifest->env, dir, manifest->id, renamed);
     manifest->offset = manifest->snapshot_size = bytes.size;
     fl_buffer_deinit(&bytes);
     return status;
 }
 
 flowdb_status fl_manifest_create(const struct fl_env *env, const char *dir, uint64_t id,
-                                 const struct fl_manifest_state *state,
+                                 const struct fl_manifest_state *state, bool *in_doubt,
                                  struct fl_manifest **manifest) {
+    *in_doubt = false;
     struct fl_manifest *made = fl_allocate_zeroed(env->alloc, 1, sizeof *made);
     if (made == NULL)
         return fl_fail_memory("a manifest", sizeof *made);
@@ -245,8 +248,9 @@ flowdb_status fl_manifest_create(const struct fl_env *env, const char *dir, uint
     flowdb_status status =
         path != NULL ? fl_manifest_state_copy(state, &made->state) : FLOWDB_NO_MEMORY;
     if (status == FLOWDB_OK)
-        status = write_snapshot(made, dir, path);
+        status = write_snapshot(made, dir, path, in_doubt);
     fl_release(env->alloc, path);
+    *in_doubt = *in_doubt && status != FLOWDB_OK;
     if (status != FLOWDB_OK) {
         fl_manifest_close(made);
         return status;

@@ -64,10 +64,11 @@ struct fl_manifest;
 
 /*
  * Writes a new manifest with number `id` that holds `state`, and puts it into CURRENT, durably. It
- * keeps a copy of the state. Not thread-safe: the caller has a lock.
+ * keeps a copy of the state. *in_doubt, set in any case: it failed when CURRENT may have named the
+ * new one already, so that neither can be relied on. Not thread-safe: the caller has a lock.
  */
 flowdb_status fl_manifest_create(const struct fl_env *env, const char *dir, uint64_t id,
-                                 const struct fl_manifest_state *state,
+                                 const struct fl_manifest_state *state, bool *in_doubt,
                                  struct fl_manifest **manifest);
 void fl_manifest_close(struct fl_manifest *manifest); /* NULL is fine */
 

@@ -1,5 +1,6 @@
 #include "manifest/version.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/bytes.h"
@@ -38,37 +39,65 @@ static flowdb_status build_skyline(struct fl_version *version) {
     return status;
 }
 
-flowdb_status fl_version_create(const struct fl_alloc *alloc, struct fl_memtable *active,
-                                struct fl_memtable *const *frozen, size_t frozen_count,
-                                struct fl_table *const *tables, size_t table_count,
-                                struct fl_version **version) {
-    size_t pointers = (frozen_count + table_count) * sizeof(void *);
-    struct fl_version *made = fl_allocate_zeroed(alloc, 1, sizeof *made + pointers);
+static flowdb_status allocate(const struct fl_alloc *alloc, struct fl_table *const *tables,
+                              size_t table_count, size_t frozen_capacity,
+                              struct fl_version **version) {
+    size_t size = sizeof **version + (frozen_capacity + table_count) * sizeof(void *);
+    struct fl_version *made = fl_allocate_zeroed(alloc, 1, size);
     if (made == NULL)
-        return fl_fail_memory("a version", sizeof *made + pointers);
+        return fl_fail_memory("a version", size);
     made->alloc = alloc;
     atomic_init(&made->refs, 1);
     made->frozen = (struct fl_memtable **)(void *)(made + 1);
-    made->tables = (struct fl_table **)(void *)(made->frozen + frozen_count);
-    made->active = active;
-    fl_memtable_ref(active);
-    for (size_t i = 0; i < frozen_count; i++) {
-        fl_memtable_ref(frozen[i]);
-        made->frozen[made->frozen_count++] = frozen[i];
-    }
+    made->frozen_capacity = frozen_capacity;
+    made->tables = (struct fl_table **)(void *)(made->frozen + frozen_capacity);
     for (size_t i = 0; i < table_count; i++) {
         fl_table_ref(tables[i]);
         made->tables[made->table_count++] = tables[i];
     }
+    *version = made;
+    return FLOWDB_OK;
+}
+
+flowdb_status fl_version_create(const struct fl_alloc *alloc, struct fl_table *const *tables,
+                                size_t table_count, size_t frozen_capacity,
+                                struct fl_version **version) {
+    struct fl_version *made;
+    flowdb_status status = allocate(alloc, tables, table_count, frozen_capacity, &made);
+    if (status != FLOWDB_OK)
+        return status;
     if (table_count > 0)
         qsort(made->tables, table_count, sizeof(struct fl_table *), compare_tables);
-    flowdb_status status = build_skyline(made);
+    status = build_skyline(made);
     if (status != FLOWDB_OK) {
         fl_version_unref(made);
         return status;
     }
     *version = made;
     return FLOWDB_OK;
+}
+
+flowdb_status fl_version_copy_tables(const struct fl_version *from, size_t frozen_capacity,
+                                     struct fl_version **version) {
+    flowdb_status status =
+        allocate(from->alloc, from->tables, from->table_count, frozen_capacity, version);
+    if (status == FLOWDB_OK) {
+        fl_skyline_ref(from->skyline);
+        (*version)->skyline = from->skyline;
+    }
+    return status;
+}
+
+void fl_version_set_memtables(struct fl_version *version, struct fl_memtable *active,
+                              struct fl_memtable *const *frozen, size_t frozen_count) {
+    assert(version->active == NULL && frozen_count <= version->frozen_capacity);
+    version->active = active;
+    fl_memtable_ref(active);
+    for (size_t i = 0; i < frozen_count; i++) {
+        version->frozen[i] = frozen[i];
+        fl_memtable_ref(frozen[i]);
+    }
+    version->frozen_count = frozen_count;
 }
 
 void fl_version_ref(struct fl_version *version) {

@@ -19,17 +19,26 @@ struct fl_version {
     _Atomic uint32_t refs;
     struct fl_memtable *active;
     struct fl_memtable **frozen; /* oldest first */
-    size_t frozen_count;
+    size_t frozen_count, frozen_capacity;
     struct fl_table **tables; /* by largest sequence number, newest first */
     size_t table_count;
     struct fl_skyline *skyline; /* the tables' range tombstones; NULL where there are none */
 };
 
-/* Takes references of its own; `tables` in any order. */
-flowdb_status fl_version_create(const struct fl_alloc *alloc, struct fl_memtable *active,
-                                struct fl_memtable *const *frozen, size_t frozen_count,
-                                struct fl_table *const *tables, size_t table_count,
+/*
+ * A version of these tables, in any order, of which it takes references of its own. It has no
+ * memtables yet, but room for `frozen_capacity` frozen ones: setting them cannot fail, so that all
+ * that can is done before a change is made durable.
+ */
+flowdb_status fl_version_create(const struct fl_alloc *alloc, struct fl_table *const *tables,
+                                size_t table_count, size_t frozen_capacity,
                                 struct fl_version **version);
+/* A version of the same tables, without memtables. */
+flowdb_status fl_version_copy_tables(const struct fl_version *from, size_t frozen_capacity,
+                                     struct fl_version **version);
+/* Once, before the version is shown to anyone. Takes references of its own. */
+void fl_version_set_memtables(struct fl_version *version, struct fl_memtable *active,
+                              struct fl_memtable *const *frozen, size_t frozen_count);
 void fl_version_ref(struct fl_version *version);
 void fl_version_unref(struct fl_version *version); /* NULL is fine */
 

@@ -17,6 +17,7 @@ struct fl_wal_writer {
     uint64_t written; /* up to here the kernel has it; the rest waits in `parts` */
     uint64_t zeroed;  /* up to here the file exists */
     bool broken;
+    bool drain_failed; /* the last one; the buffer takes nothing more until one succeeds */
     size_t part_count;
     struct iovec parts[BUFFER_PARTS];
     uint8_t zeros[ZERO_STEP];
@@ -110,6 +111,7 @@ flowdb_status fl_wal_drain(struct fl_wal_writer *writer) {
         return FLOWDB_OK;
     flowdb_status status =
         write_parts(writer, writer->parts, writer->part_count, writer->offset);
+    writer->drain_failed = status != FLOWDB_OK;
     if (status == FLOWDB_OK)
         writer->part_count = 0;
     return status;
@@ -149,7 +151,7 @@ flowdb_status fl_wal_append(struct fl_wal_writer *writer, uint8_t *frame,
     size_t size = FL_WAL_FRAME_HEADER + info->payload_size;
     bool full = writer->offset - writer->written + size > BUFFER_BYTES ||
                 writer->part_count == BUFFER_PARTS;
-    if (!buffered || full) {
+    if (!buffered || full || writer->drain_failed) {
         flowdb_status status = fl_wal_drain(writer);
         if (status != FLOWDB_OK)
             return status;

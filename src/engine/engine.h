@@ -1,0 +1,182 @@
+/*
+ * The engine's inside, shared by the files of this folder: the only place that knows all the parts.
+ *
+ * Locks, in the order in which they may be taken (a later one while an earlier one is held, never
+ * the other way round):
+ *
+ *   flush_lock     one flush at a time, from the oldest frozen memtable to its table
+ *   sync_lock      one sync at a time; logs are closed only under it
+ *   commit_lock    writes, one after the other: sequence numbers, log, memtable, freezing
+ *   manifest_lock  edits of the manifest
+ *   version_lock   the pointer to the current version; held for a few instructions
+ *   state_lock     what the background threads and waiting writers look at
+ *
+ * Reads take version_lock alone, and a memtable's own lock where they need its order.
+ */
+#ifndef FL_ENGINE_ENGINE_H
+#define FL_ENGINE_ENGINE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/bytes.h"
+#include "base/chunk.h"
+#include "fs/env.h"
+#include "manifest/manifest.h"
+#include "manifest/version.h"
+#include "wal/wal_writer.h"
+
+#define FL_BATCH_MAX ((size_t)256 << 20) /* encoded bytes */
+#define FL_LOGS_MAX 80                   /* frozen memtables (64) and the active one, and some */
+#define FL_DAY_US (INT64_C(86400) * 1000000)
+
+/* A log and the memtable that it belongs to live and die together. */
+struct fl_log {
+    uint64_t id;
+    struct fl_wal_writer *writer;
+};
+
+struct flowdb {
+    /* set at open, never changed */
+    struct fl_env env;
+    flowdb_config config; /* data_dir is owned; log is the caller's */
+    char *wal_dir;
+    char *sst_dir;
+    struct fl_file *lock_file; /* NULL when read-only */
+    struct fl_chunk_pool pool;
+
+    pthread_mutex_t flush_lock;
+    pthread_mutex_t sync_lock;
+
+    pthread_mutex_t commit_lock;
+    /* guarded by commit_lock; logs are removed under sync_lock as well */
+    struct fl_log logs[FL_LOGS_MAX]; /* oldest first; the last is the active memtable's */
+    size_t log_count;
+    uint64_t next_seq;
+    struct fl_wal_position durable; /* all before it is on the disk */
+    int64_t next_sync_us;           /* monotonic; for inline syncs */
+
+    /* What readers may see. Written under commit_lock, or sync_lock where wal_sync is ALWAYS. */
+    _Atomic uint64_t visible_seq;
+    _Atomic uint64_t next_id;
+    _Atomic int64_t latest_time_us; /* the highest wall clock seen: expiry never runs backwards */
+    _Atomic uint64_t iterators;     /* alive */
+    _Atomic size_t frozen_count;    /* log_count - 1, for waiting writers; written under commit_lock */
+
+    pthread_mutex_t manifest_lock;
+    struct fl_manifest *manifest; /* guarded by manifest_lock; NULL when read-only */
+
+    pthread_mutex_t version_lock;
+    struct fl_version *version; /* guarded by version_lock */
+
+    pthread_mutex_t state_lock;
+    pthread_cond_t state_changed; /* waited for on the monotonic clock */
+    /* guarded by state_lock */
+    bool stopping;
+    bool flush_wanted;
+    flowdb_status flush_status; /* of the last background flush */
+    char flush_message[256];
+    _Atomic bool stopped_writes; /* sticky until reopened; the reason is guarded by state_lock */
+    char stopped_reason[512];
+
+    pthread_t flush_thread, sync_thread;
+    bool flush_thread_runs, sync_thread_runs; /* the opener's and closer's */
+};
+
+/* ---- engine_open.c ---- */
+
+/* flowdb_open on an environment of the caller's, which must outlive the database. */
+flowdb_status fl_engine_open(const flowdb_config *config, const struct fl_env *env, flowdb **db);
+
+/* ---- engine_files.c: names and the numbers in them ---- */
+
+enum fl_file_kind { FL_FILE_OTHER, FL_FILE_WAL, FL_FILE_TABLE, FL_FILE_MANIFEST };
+
+/* "DIR/000012.log"; the caller releases it. NULL when memory is out, which is then recorded. */
+char *fl_engine_wal_path(const flowdb *db, uint64_t id);
+char *fl_engine_table_path(const flowdb *db, uint64_t id);
+enum fl_file_kind fl_engine_parse_name(const char *name, uint64_t *id);
+
+struct fl_id_list {
+    uint64_t *ids; /* ascending */
+    size_t count, capacity;
+};
+/* The numbers of the files of one kind in a directory; the caller releases list->ids. */
+flowdb_status fl_engine_list_ids(const flowdb *db, const char *dir, enum fl_file_kind kind,
+                                 struct fl_id_list *list);
+
+/* ---- engine_state.c: time, versions, failures, messages ---- */
+
+__attribute__((format(printf, 3, 4))) void fl_engine_log(const flowdb *db, flowdb_log_level level,
+                                                         const char *format, ...);
+int64_t fl_engine_now(flowdb *db);
+uint64_t fl_engine_new_id(flowdb *db);
+/* The current version with a reference for the caller. */
+struct fl_version *fl_engine_pin(flowdb *db);
+/* Puts a version in the place of the current one; takes the reference. */
+void fl_engine_install(flowdb *db, struct fl_version *version);
+/* Stops all writes until the database is opened again; the thread's last error is the reason. */
+void fl_engine_stop_writes(flowdb *db, const char *what);
+flowdb_status fl_engine_check_writable(flowdb *db);
+
+/* ---- engine_commit.c ---- */
+
+/* Entries in their final form, ready to be logged. */
+struct fl_commit {
+    struct fl_chunk *chunk; /* borrowed; holds the frame */
+    uint8_t *frame;         /* FL_WAL_FRAME_HEADER bytes of room, then the payload */
+    size_t payload_size;
+    uint64_t payload_sum; /* fl_wal_payload_sum */
+    size_t charge;        /* bytes of memory that it costs */
+    const uint64_t *hashes;
+    uint32_t count;
+};
+flowdb_status fl_engine_commit(flowdb *db, const struct fl_commit *commit);
+
+/* Takes commit_lock when the active memtable and its log have room for `payload_size` more bytes:
+   freezes, flushes or waits as need be. On failure the lock is not held. */
+flowdb_status fl_engine_begin_commit(flowdb *db, size_t payload_size);
+/* Logs, applies and publishes under commit_lock, then releases it and makes it as durable as the
+   configuration says. */
+flowdb_status fl_engine_end_commit(flowdb *db, const struct fl_commit *commit);
+
+/* ---- engine_log.c ---- */
+
+/* Creates a log, durably with its directory entry. */
+flowdb_status fl_engine_create_log(flowdb *db, uint64_t previous, struct fl_log *log);
+/* Makes everything appended before the call durable and, in ALWAYS mode, visible. */
+flowdb_status fl_engine_sync(flowdb *db);
+/* The same for what lies before a position; shares the work of whoever is at it. */
+flowdb_status fl_engine_sync_to(flowdb *db, const struct fl_wal_position *position);
+/* Hands what is buffered to the kernel. */
+flowdb_status fl_engine_drain(flowdb *db);
+/* Closes and removes the oldest log; its memtable is in a table. */
+void fl_engine_retire_log(flowdb *db);
+
+/* ---- engine_freeze.c ---- */
+
+/* Freezes the active memtable and begins a new log. The caller holds commit_lock. */
+flowdb_status fl_engine_freeze(flowdb *db);
+
+/* ---- engine_flush.c ---- */
+
+/* Writes a memtable to a new table and opens it. FLOWDB_OK with *table NULL where it is empty. */
+flowdb_status fl_engine_build_table(flowdb *db, struct fl_memtable *memtable,
+                                    struct fl_table **table);
+/* Flushes the oldest frozen memtable; FLOWDB_DONE if there is none. */
+flowdb_status fl_engine_flush_oldest(flowdb *db);
+/* Appends an edit, in a new manifest where the old one has had its day. The caller fills in what
+   changes; the numbers that every edit carries are added here. */
+flowdb_status fl_engine_append_edit(flowdb *db, struct fl_manifest_edit *edit);
+
+
+/* ---- engine_background.c ---- */
+
+flowdb_status fl_engine_start_threads(flowdb *db);
+void fl_engine_stop_threads(flowdb *db);
+/* Tells the flush thread that there is work. */
+void fl_engine_wake(flowdb *db);
+/* Tells waiting writers that there may be room. */
+void fl_engine_notify(flowdb *db);
+
+#endif

@@ -1,0 +1,132 @@
+/* Committing a batch: log first, then memtable, then visible. */
+#include "engine/engine.h"
+
+/* Must the active memtable be frozen before `payload_size` more bytes? The caller holds
+   commit_lock. */
+static bool is_full(const flowdb *db, const struct fl_memtable *active, size_t payload_size) {
+    if (fl_memtable_empty(active))
+        return false;
+    const struct fl_log *log = &db->logs[db->log_count - 1];
+    uint64_t memtable_max = (uint64_t)db->config.memtable_size_mb << 20;
+    uint64_t log_max = (uint64_t)db->config.wal_segment_size_mb << 20;
+    uint64_t log_size = fl_wal_offset(log->writer) + FL_WAL_FRAME_HEADER + payload_size;
+    return fl_memtable_bytes(active) >= memtable_max || log_size > log_max;
+}
+
+/* Waits until the flush thread has made room. Where it cannot flush, neither can the caller wait
+   for ever: it gets the reason. */
+static flowdb_status wait_for_room(flowdb *db) {
+    fl_engine_wake(db);
+    pthread_mutex_lock(&db->state_lock);
+    flowdb_status status = FLOWDB_OK;
+    while (atomic_load(&db->frozen_count) >= db->config.max_frozen_memtables &&
+           !atomic_load(&db->stopped_writes)) {
+        if (db->flush_status != FLOWDB_OK) {
+            status = fl_fail(db->flush_status, "memory is full and cannot be flushed: %s",
+                             db->flush_message);
+            break;
+        }
+        pthread_cond_wait(&db->state_changed, &db->state_lock);
+    }
+    pthread_mutex_unlock(&db->state_lock);
+    return status;
+}
+
+static flowdb_status make_room(flowdb *db) {
+    if (db->config.auto_background)
+        return wait_for_room(db);
+    flowdb_status status = fl_engine_flush_oldest(db);
+    return status == FLOWDB_DONE ? FLOWDB_OK : status;
+}
+
+/* The active memtable does not change while commit_lock is held, so no reference is needed. */
+static struct fl_memtable *active_memtable(flowdb *db) {
+    pthread_mutex_lock(&db->version_lock);
+    struct fl_memtable *active = db->version->active;
+    pthread_mutex_unlock(&db->version_lock);
+    return active;
+}
+
+flowdb_status fl_engine_begin_commit(flowdb *db, size_t payload_size) {
+    for (;;) {
+        pthread_mutex_lock(&db->commit_lock);
+        flowdb_status status = fl_engine_check_writable(db);
+        if (status == FLOWDB_OK && !is_full(db, active_memtable(db), payload_size))
+            return FLOWDB_OK;
+        bool room = db->log_count <= db->config.max_frozen_memtables;
+        if (status == FLOWDB_OK && room) {
+            status = fl_engine_freeze(db);
+            if (status == FLOWDB_OK) {
+                fl_engine_wake(db);
+                return FLOWDB_OK;
+            }
+        }
+        pthread_mutex_unlock(&db->commit_lock);
+        if (status == FLOWDB_OK)
+            status = make_room(db);
+        if (status != FLOWDB_OK)
+            return status;
+    }
+}
+
+/* The caller holds commit_lock. Nothing has changed where it fails. */
+static flowdb_status log_and_apply(flowdb *db, const struct fl_commit *commit) {
+    struct fl_memtable *active = active_memtable(db);
+    struct fl_wal_writer *writer = db->logs[db->log_count - 1].writer;
+    struct fl_memtable_batch batch = {.chunk = commit->chunk,
+                                      .entries = commit->frame + FL_WAL_FRAME_HEADER,
+                                      .size = commit->payload_size,
+                                      .charge = commit->charge,
+                                      .hashes = commit->hashes,
+                                      .count = commit->count,
+                                      .first_seq = db->next_seq};
+    flowdb_status status = fl_memtable_prepare(active, &batch);
+    if (status != FLOWDB_OK)
+        return status;
+    struct fl_wal_frame_info info = {.payload_size = commit->payload_size,
+                                     .payload_sum = commit->payload_sum,
+                                     .first_seq = db->next_seq,
+                                     .count = commit->count,
+                                     .durable = db->durable};
+    status = fl_wal_append(writer, commit->frame, &info,
+                           db->config.wal_sync == FLOWDB_SYNC_BUFFERED);
+    if (status != FLOWDB_OK) {
+        fl_memtable_cancel(active);
+        if (fl_wal_broken(writer))
+            fl_engine_stop_writes(db, "a log could not be cut back after a failed write");
+        return status;
+    }
+    fl_memtable_publish(active);
+    db->next_seq += commit->count;
+    if (db->config.wal_sync != FLOWDB_SYNC_ALWAYS)
+        atomic_store_explicit(&db->visible_seq, db->next_seq - 1, memory_order_release);
+    return FLOWDB_OK;
+}
+
+/* With no thread to do it, whoever writes after the interval has passed syncs. */
+static flowdb_status sync_if_due(flowdb *db) {
+    int64_t now = fl_clock_monotonic_us(db->env.clock);
+    pthread_mutex_lock(&db->commit_lock);
+    bool due = now >= db->next_sync_us;
+    if (due)
+        db->next_sync_us = now + (int64_t)db->config.wal_sync_interval_ms * 1000;
+    pthread_mutex_unlock(&db->commit_lock);
+    return due ? fl_engine_sync(db) : FLOWDB_OK;
+}
+
+flowdb_status fl_engine_end_commit(flowdb *db, const struct fl_commit *commit) {
+    flowdb_status status = log_and_apply(db, commit);
+    const struct fl_log *log = &db->logs[db->log_count - 1];
+    struct fl_wal_position end = {.log = log->id, .offset = fl_wal_offset(log->writer)};
+    pthread_mutex_unlock(&db->commit_lock);
+    if (status != FLOWDB_OK)
+        return status;
+    if (db->config.wal_sync == FLOWDB_SYNC_ALWAYS)
+        return fl_engine_sync_to(db, &end);
+    return db->config.auto_background ? FLOWDB_OK : sync_if_due(db);
+}
+
+flowdb_status fl_engine_commit(flowdb *db, const struct fl_commit *commit) {
+    flowdb_status status = fl_engine_begin_commit(db, commit->payload_size);
+    return status == FLOWDB_OK ? fl_engine_end_commit(db, commit) : status;
+}

@@ -1,0 +1,73 @@
+/* From one memtable and log to the next. */
+#include "engine/engine.h"
+
+/* A log that nothing refers to, unless the seal that names it may have reached the disk: then it
+   must stay. */
+static void discard_log(flowdb *db, struct fl_log *log) {
+    char *path = fl_engine_wal_path(db, log->id);
+    fl_wal_close(log->writer);
+    if (path != NULL && !atomic_load(&db->stopped_writes))
+        (void)fl_fs_remove(db->env.fs, path);
+    fl_release(db->env.alloc, path);
+}
+
+/* Ends the old log with the name of the new one; in ALWAYS mode durably, so that what is frozen is
+   always visible. */
+static flowdb_status seal(flowdb *db, struct fl_log *old, uint64_t next) {
+    flowdb_status status = fl_wal_seal(old->writer, next, &db->durable);
+    if (status != FLOWDB_OK && fl_wal_broken(old->writer))
+        fl_engine_stop_writes(db, "a log could not be cut back after a failed write");
+    if (status != FLOWDB_OK || db->config.wal_sync != FLOWDB_SYNC_ALWAYS)
+        return status;
+    status = fl_wal_sync(old->writer);
+    if (status != FLOWDB_OK) {
+        fl_engine_stop_writes(db, "a log could not be synced");
+        return status;
+    }
+    atomic_store_explicit(&db->visible_seq, db->next_seq - 1, memory_order_release);
+    return FLOWDB_OK;
+}
+
+/* The version in which the active memtable is frozen and `fresh` is active. */
+static void install_frozen(flowdb *db, struct fl_version *now, struct fl_version *next,
+                           struct fl_memtable *fresh) {
+    struct fl_memtable *frozen[FL_LOGS_MAX];
+    size_t count = 0;
+    for (; count < now->frozen_count; count++)
+        frozen[count] = now->frozen[count];
+    frozen[count++] = now->active;
+    fl_version_set_memtables(next, fresh, frozen, count);
+    fl_engine_install(db, next);
+}
+
+flowdb_status fl_engine_freeze(flowdb *db) {
+    struct fl_log *old = &db->logs[db->log_count - 1];
+    struct fl_log log;
+    flowdb_status status = fl_engine_create_log(db, old->id, &log);
+    if (status != FLOWDB_OK)
+        return status;
+    struct fl_version *now = fl_engine_pin(db), *next = NULL;
+    struct fl_memtable *fresh = NULL;
+    /* All that can fail first; the seal is what makes it so. The new hash table is as large as the
+       old one was, so that a steady workload never grows it. */
+    status = fl_memtable_create(db->env.alloc, &db->pool, (size_t)fl_memtable_series(now->active),
+                                &fresh);
+    if (status == FLOWDB_OK)
+        status = fl_version_copy_tables(now, FL_LOGS_MAX, &next);
+    if (status == FLOWDB_OK)
+        status = seal(db, old, log.id);
+    if (status == FLOWDB_OK) {
+        install_frozen(db, now, next, fresh);
+        db->logs[db->log_count++] = log;
+        atomic_store(&db->frozen_count, db->log_count - 1);
+        if (db->config.wal_sync == FLOWDB_SYNC_ALWAYS)
+            db->durable =
+                (struct fl_wal_position){.log = log.id, .offset = fl_wal_written(log.writer)};
+    } else {
+        fl_version_unref(next);
+        discard_log(db, &log);
+    }
+    fl_memtable_unref(fresh);
+    fl_version_unref(now);
+    return status;
+}

@@ -1,0 +1,145 @@
+/* Point reads. */
+#include "base/hash.h"
+#include "engine/batch.h"
+#include "engine/read.h"
+#include "engine/result.h"
+#include "engine/scan.h"
+
+void fl_found_release(struct fl_found *found) {
+    fl_table_pin_release(&found->pin);
+}
+
+/* The newest version in memory: the memtables are ordered by age, so the first one that has any
+   has the newest. */
+static bool find_in_memory(const struct fl_version *version, flowdb_slice key, uint64_t hash,
+                           int64_t ts, uint64_t seq, struct fl_row *row) {
+    if (fl_memtable_get(version->active, key, hash, ts, seq, row))
+        return true;
+    for (size_t i = version->frozen_count; i-- > 0;) {
+        if (fl_memtable_get(version->frozen[i], key, hash, ts, seq, row))
+            return true;
+    }
+    return false;
+}
+
+/* The newest version in the tables, whichever that is in: their order by largest sequence number
+   only tells when none that is left can be newer. */
+static flowdb_status find_in_tables(const struct fl_version *version, flowdb_slice key,
+                                    uint64_t hash, int64_t ts, struct fl_found *found,
+                                    bool *there) {
+    static const struct fl_table_read read = {.verify_checksums = true, .fill_cache = true};
+    for (size_t i = 0; i < version->table_count; i++) {
+        struct fl_table *table = version->tables[i];
+        if (*there && fl_table_properties(table)->max_seq < found->row.seq)
+            break;
+        struct fl_found other = {0};
+        bool here = false;
+        flowdb_status status =
+            fl_table_get(table, key, hash, ts, &read, &here, &other.row, &other.pin);
+        if (status != FLOWDB_OK)
+            return status;
+        if (!here || (*there && other.row.seq < found->row.seq)) {
+            fl_found_release(&other);
+            continue;
+        }
+        fl_found_release(found);
+        *found = other;
+        *there = true;
+    }
+    return FLOWDB_OK;
+}
+
+/* The largest sequence number of a range tombstone that covers the key. */
+static flowdb_status covering_seq(const struct fl_version *version, flowdb_slice key, uint64_t seq,
+                                  uint64_t *covering) {
+    uint64_t largest = fl_skyline_seq(version->skyline, key);
+    for (size_t i = 0; i <= version->frozen_count; i++) {
+        struct fl_memtable *memtable =
+            i < version->frozen_count ? version->frozen[i] : version->active;
+        struct fl_memtable_ranges ranges;
+        flowdb_status status = fl_memtable_ranges(memtable, seq, &ranges);
+        if (status != FLOWDB_OK)
+            return status;
+        largest = FL_MAX(largest, fl_memtable_ranges_seq(&ranges, key));
+        fl_memtable_ranges_release(&ranges);
+    }
+    *covering = largest;
+    return FLOWDB_OK;
+}
+
+static flowdb_status not_found(flowdb_slice key, int64_t ts) {
+    return fl_fail(FLOWDB_NOT_FOUND, "no record of key '%.*s' at %lld",
+                   (int)FL_MIN(key.size, (size_t)64), (const char *)key.data, (long long)ts);
+}
+
+flowdb_status fl_engine_find(flowdb *db, const struct fl_version *version, uint64_t seq,
+                             flowdb_slice key, int64_t ts, struct fl_found *found) {
+    uint64_t hash = fl_hash_key(key), covering = 0;
+    struct fl_found newest = {0};
+    bool there = find_in_memory(version, key, hash, ts, seq, &newest.row);
+    flowdb_status status = FLOWDB_OK;
+    if (!there)
+        status = find_in_tables(version, key, hash, ts, &newest, &there);
+    if (status == FLOWDB_OK)
+        status = covering_seq(version, key, seq, &covering);
+    bool live = status == FLOWDB_OK && there && newest.row.op == FL_OP_PUT &&
+                newest.row.seq > covering &&
+                (newest.row.expire_at == FLOWDB_NEVER || newest.row.expire_at > fl_engine_now(db));
+    if (live) {
+        *found = newest;
+        return FLOWDB_OK;
+    }
+    fl_found_release(&newest);
+    return status == FLOWDB_OK ? not_found(key, ts) : status;
+}
+
+static flowdb_status check_read(flowdb *db, flowdb_slice key, const flowdb_result *out) {
+    if (db == NULL || out == NULL)
+        return fl_fail(FLOWDB_INVALID_ARGUMENT, "%s is NULL", db == NULL ? "db" : "out");
+    return fl_check_key(key);
+}
+
+flowdb_status flowdb_get(flowdb *db, flowdb_slice key, int64_t ts, flowdb_result *out) {
+    flowdb_status status = check_read(db, key, out);
+    if (status != FLOWDB_OK)
+        return status;
+    /* The version first, then the snapshot: see fl_scan_init. */
+    struct fl_version *version = fl_engine_pin(db);
+    uint64_t seq = atomic_load_explicit(&db->visible_seq, memory_order_acquire);
+    struct fl_found found;
+    status = fl_engine_find(db, version, seq, key, ts, &found);
+    if (status == FLOWDB_OK) {
+        status = fl_result_one(db->env.alloc, &found.row, out);
+        fl_found_release(&found);
+    }
+    fl_version_unref(version);
+    return status;
+}
+
+/* All versions of the key are walked from its greatest ts down, newest version of each first: what
+   one source holds last may be dead by what another holds. */
+flowdb_status flowdb_get_latest(flowdb *db, flowdb_slice key, flowdb_result *out) {
+    flowdb_status status = check_read(db, key, out);
+    if (status != FLOWDB_OK)
+        return status;
+    const struct fl_bounds bounds = {.key_low = key,
+                                     .key_high = key,
+                                     .key_high_kind = FL_BOUND_INCLUSIVE,
+                                     .ts_low = INT64_MIN,
+                                     .ts_high = INT64_MAX,
+                                     .reverse = true};
+    static const struct fl_table_read read = {.verify_checksums = true, .fill_cache = true};
+    struct fl_scan scan;
+    status = fl_scan_init(&scan, db, &bounds, &read);
+    if (status != FLOWDB_OK)
+        return status;
+    const struct fl_row *row = NULL;
+    status = fl_scan_seek(&scan, (flowdb_slice){0}, 0, &row);
+    if (status == FLOWDB_OK && row == NULL)
+        status = fl_fail(FLOWDB_NOT_FOUND, "no record of key '%.*s'",
+                         (int)FL_MIN(key.size, (size_t)64), (const char *)key.data);
+    if (status == FLOWDB_OK)
+        status = fl_result_one(db->env.alloc, row, out);
+    fl_scan_deinit(&scan);
+    return status;
+}

@@ -1,0 +1,309 @@
+/*
+ * Encoding looks at a column three ways (values, differences, differences of differences) and takes
+ * the one that packs smallest. Each way is the same code over other residues.
+ *
+ * The delta encodings pretend that the column goes on to the left of its first value as it begins
+ * on the right of it, so the first residue is like the second and every group starts at a multiple
+ * of FL_INTS_GROUP values.
+ */
+#include "table/ints.h"
+
+#include "base/bytes.h"
+#include "base/coding.h"
+
+#define WORD_SLACK 16 /* bytes behind packed ones that unpack may read */
+
+static unsigned bit_width(uint64_t value) {
+    return value == 0 ? 0 : 64 - (unsigned)__builtin_clzll(value);
+}
+
+static size_t varint_size(uint64_t value) {
+    return value == 0 ? 1 : (bit_width(value) + 6) / 7;
+}
+
+static size_t packed_size(size_t count, unsigned width) {
+    return (count * width + 7) / 8;
+}
+
+static uint64_t zigzag(uint64_t value) {
+    return fl_zigzag((int64_t)value);
+}
+
+size_t fl_ints_bound(size_t count) {
+    size_t groups = count / FL_INTS_GROUP + 1;
+    return 2 * FL_VARINT_MAX + groups * (FL_VARINT_MAX + 1) + count * sizeof(uint64_t) + WORD_SLACK;
+}
+
+/* ---------------------------------------------------------------------------------- encoding -- */
+
+/* Running value and slope in front of the first residue. */
+struct origin {
+    uint64_t value, slope;
+};
+
+static struct origin origin_of(const uint64_t *values, size_t count) {
+    uint64_t slope = count > 1 ? values[1] - values[0] : 0;
+    return (struct origin){.value = values[0] - slope, .slope = slope};
+}
+
+/* The residues of values[start .. start + n) as the encoding sees them. */
+static void load_residues(const uint64_t *values, size_t start, size_t n, struct origin origin,
+                          enum fl_ints_encoding encoding, uint64_t *residues) {
+    if (encoding == FL_INTS_PACKED) {
+        memcpy(residues, values + start, n * sizeof *residues);
+        return;
+    }
+    residues[0] = values[start] - (start > 0 ? values[start - 1] : origin.value);
+    for (size_t i = 1; i < n; i++)
+        residues[i] = values[start + i] - values[start + i - 1];
+    if (encoding == FL_INTS_DELTAS)
+        return;
+    uint64_t before = origin.slope;
+    if (start > 1)
+        before = values[start - 1] - values[start - 2];
+    for (size_t i = 0; i < n; i++) {
+        uint64_t slope = residues[i];
+        residues[i] = slope - before;
+        before = slope;
+    }
+}
+
+/* The least residue (as a signed number) and the width of what the others are above it. */
+static unsigned residue_range(const uint64_t *residues, size_t n, uint64_t *least) {
+    int64_t low = (int64_t)residues[0], high = low;
+    for (size_t i = 1; i < n; i++) {
+        low = FL_MIN(low, (int64_t)residues[i]);
+        high = FL_MAX(high, (int64_t)residues[i]);
+    }
+    *least = (uint64_t)low;
+    return bit_width((uint64_t)high - (uint64_t)low);
+}
+
+/* Writes the low `width` bits of each value above `least`; may touch WORD_SLACK bytes more. */
+static uint8_t *pack(const uint64_t *values, size_t count, uint64_t least, unsigned width,
+                     uint8_t *out) {
+    uint64_t word = 0;
+    unsigned filled = 0;
+    uint8_t *at = out;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t value = values[i] - least;
+        word |= value << filled;
+        filled += width;
+        if (filled >= 64) {
+            fl_put_u64(at, word);
+            at += 8;
+            filled -= 64;
+            word = filled > 0 ? value >> (width - filled) : 0;
+        }
+    }
+    if (filled > 0)
+        fl_put_u64(at, word);
+    return out + packed_size(count, width);
+}
+
+static size_t header_size(struct origin origin, enum fl_ints_encoding encoding) {
+    switch (encoding) {
+    case FL_INTS_DELTAS:
+        return varint_size(zigzag(origin.value));
+    case FL_INTS_DELTA_DELTAS:
+        return varint_size(zigzag(origin.value)) + varint_size(zigzag(origin.slope));
+    default:
+        return 0;
+    }
+}
+
+static size_t grouped_size(const uint64_t *values, size_t count, struct origin origin,
+                           enum fl_ints_encoding encoding) {
+    uint64_t residues[FL_INTS_GROUP], least;
+    size_t size = header_size(origin, encoding);
+    for (size_t start = 0; start < count; start += FL_INTS_GROUP) {
+        size_t n = FL_MIN(count - start, FL_INTS_GROUP);
+        load_residues(values, start, n, origin, encoding, residues);
+        unsigned width = residue_range(residues, n, &least);
+        size += varint_size(zigzag(least)) + 1 + packed_size(n, width);
+    }
+    return size;
+}
+
+static uint8_t *encode_grouped(const uint64_t *values, size_t count, struct origin origin,
+                               enum fl_ints_encoding encoding, uint8_t *out) {
+    uint64_t residues[FL_INTS_GROUP], least;
+    if (encoding != FL_INTS_PACKED)
+        out = fl_put_varint(out, zigzag(origin.value));
+    if (encoding == FL_INTS_DELTA_DELTAS)
+        out = fl_put_varint(out, zigzag(origin.slope));
+    for (size_t start = 0; start < count; start += FL_INTS_GROUP) {
+        size_t n = FL_MIN(count - start, FL_INTS_GROUP);
+        load_residues(values, start, n, origin, encoding, residues);
+        unsigned width = residue_range(residues, n, &least);
+        out = fl_put_varint(out, zigzag(least));
+        *out++ = (uint8_t)width;
+        out = pack(residues, n, least, width, out);
+    }
+    return out;
+}
+
+static bool is_affine(const uint64_t *values, size_t count, uint64_t *step) {
+    *step = count > 1 ? values[1] - values[0] : 0;
+    for (size_t i = 2; i < count; i++) {
+        if (values[i] - values[i - 1] != *step)
+            return false;
+    }
+    return true;
+}
+
+size_t fl_ints_measure(const uint64_t *values, size_t count, enum fl_ints_encoding *encoding) {
+    uint64_t step;
+    if (is_affine(values, count, &step)) {
+        *encoding = step == 0 ? FL_INTS_CONSTANT : FL_INTS_AFFINE;
+        return varint_size(zigzag(values[0])) + (step != 0 ? varint_size(zigzag(step)) : 0);
+    }
+    struct origin origin = origin_of(values, count);
+    size_t smallest = SIZE_MAX;
+    for (enum fl_ints_encoding way = FL_INTS_PACKED; way <= FL_INTS_DELTA_DELTAS; way++) {
+        size_t size = grouped_size(values, count, origin, way);
+        if (size < smallest) {
+            smallest = size;
+            *encoding = way;
+        }
+    }
+    return smallest;
+}
+
+size_t fl_ints_encode(const uint64_t *values, size_t count, enum fl_ints_encoding encoding,
+                      uint8_t *out) {
+    uint8_t *end;
+    if (fl_ints_is_affine((uint8_t)encoding)) {
+        end = fl_put_varint(out, zigzag(values[0]));
+        if (encoding == FL_INTS_AFFINE)
+            end = fl_put_varint(end, zigzag(values[1] - values[0]));
+    } else {
+        end = encode_grouped(values, count, origin_of(values, count), encoding, out);
+    }
+    return (size_t)(end - out);
+}
+
+/* ---------------------------------------------------------------------------------- decoding -- */
+
+static const uint8_t *get_zigzag(const uint8_t *at, const uint8_t *end, uint64_t *value) {
+    at = fl_get_varint(at, end, value);
+    if (at != NULL)
+        *value = (uint64_t)fl_unzigzag(*value);
+    return at;
+}
+
+/* Adds `least` to `count` numbers of `width` bits; reads up to WORD_SLACK bytes behind them. */
+static void unpack(const uint8_t *from, unsigned width, uint64_t least, uint64_t *values,
+                   size_t count) {
+    if (width == 0) {
+        for (size_t i = 0; i < count; i++)
+            values[i] = least;
+        return;
+    }
+    uint64_t mask = UINT64_MAX >> (64 - width);
+    size_t bit = 0;
+    if (width <= 57) {
+        for (size_t i = 0; i < count; i++, bit += width)
+            values[i] = least + ((fl_get_u64(from + bit / 8) >> (bit % 8)) & mask);
+        return;
+    }
+    for (size_t i = 0; i < count; i++, bit += width) {
+        unsigned shift = bit % 8;
+        uint64_t word = fl_get_u64(from + bit / 8) >> shift;
+        if (shift > 0)
+            word |= (uint64_t)from[bit / 8 + 8] << (64 - shift);
+        values[i] = least + (word & mask);
+    }
+}
+
+static bool read_group(struct fl_ints_reader *reader, uint64_t *values, size_t count) {
+    uint64_t least;
+    const uint8_t *at = get_zigzag(reader->at, reader->end, &least);
+    if (at == NULL || at == reader->end)
+        return false;
+    unsigned width = *at++;
+    size_t size = packed_size(count, width), there = (size_t)(reader->end - at);
+    if (width > 64 || size > there)
+        return false;
+    if (there - size >= WORD_SLACK) {
+        unpack(at, width, least, values, count);
+    } else {
+        uint8_t copy[FL_INTS_GROUP * sizeof(uint64_t) + WORD_SLACK];
+        memcpy(copy, at, size);
+        memset(copy + size, 0, WORD_SLACK);
+        unpack(copy, width, least, values, count);
+    }
+    reader->at = at + size;
+    return true;
+}
+
+bool fl_ints_reader_init(struct fl_ints_reader *reader, uint8_t encoding, const uint8_t *bytes,
+                         size_t size, size_t count) {
+    *reader = (struct fl_ints_reader){
+        .at = bytes, .end = bytes + size, .left = count, .encoding = encoding};
+    if (encoding > FL_INTS_DELTA_DELTAS)
+        return false;
+    if (encoding != FL_INTS_PACKED)
+        reader->at = get_zigzag(reader->at, reader->end, &reader->value);
+    if (reader->at != NULL && (encoding == FL_INTS_AFFINE || encoding == FL_INTS_DELTA_DELTAS))
+        reader->at = get_zigzag(reader->at, reader->end, &reader->slope);
+    return reader->at != NULL;
+}
+
+bool fl_ints_reader_next(struct fl_ints_reader *reader, uint64_t *values, size_t *got) {
+    size_t count = FL_MIN(reader->left, FL_INTS_GROUP);
+    uint64_t value = reader->value, slope = reader->slope;
+    *got = count;
+    if (count == 0)
+        return reader->at == reader->end;
+    if (!fl_ints_is_affine(reader->encoding) && !read_group(reader, values, count))
+        return false;
+    switch (reader->encoding) {
+    case FL_INTS_CONSTANT:
+    case FL_INTS_AFFINE:
+        for (size_t i = 0; i < count; i++, value += slope)
+            values[i] = value;
+        break;
+    case FL_INTS_DELTAS:
+        for (size_t i = 0; i < count; i++)
+            values[i] = value += values[i];
+        break;
+    case FL_INTS_DELTA_DELTAS:
+        for (size_t i = 0; i < count; i++) {
+            slope += values[i];
+            values[i] = value += slope;
+        }
+        break;
+    default:
+        break;
+    }
+    reader->value = value;
+    reader->slope = slope;
+    reader->left -= count;
+    return reader->left > 0 || reader->at == reader->end;
+}
+
+bool fl_ints_decode(uint8_t encoding, const uint8_t *bytes, size_t size, uint64_t *values,
+                    size_t count) {
+    struct fl_ints_reader reader;
+    size_t got;
+    if (!fl_ints_reader_init(&reader, encoding, bytes, size, count))
+        return false;
+    do {
+        if (!fl_ints_reader_next(&reader, values, &got))
+            return false;
+        values += got;
+    } while (reader.left > 0);
+    return true;
+}
+
+bool fl_ints_decode_affine(uint8_t encoding, const uint8_t *bytes, size_t size, uint64_t *base,
+                           uint64_t *step) {
+    struct fl_ints_reader reader;
+    if (!fl_ints_is_affine(encoding) || !fl_ints_reader_init(&reader, encoding, bytes, size, 0) ||
+        reader.at != reader.end)
+        return false;
+    *base = reader.value;
+    *step = reader.slope;
+    return true;
+}

@@ -1,0 +1,149 @@
+/* Reading blocks and single rows of an open table, and its lifetime; table_open.c opens it. */
+#include "table/reader.h"
+
+#include <inttypes.h>
+
+#include "base/hash.h"
+#include "table/filter.h"
+
+void fl_table_ref(struct fl_table *table) {
+    atomic_fetch_add_explicit(&table->refs, 1, memory_order_relaxed);
+}
+
+void fl_table_mark_obsolete(struct fl_table *table) {
+    atomic_store_explicit(&table->obsolete, true, memory_order_relaxed);
+}
+
+uint64_t fl_table_id(const struct fl_table *table) {
+    return table->id;
+}
+
+const struct fl_table_properties *fl_table_properties(const struct fl_table *table) {
+    return &table->properties;
+}
+
+flowdb_slice fl_table_min_key(const struct fl_table *table) {
+    return table->min_key;
+}
+
+flowdb_slice fl_table_max_key(const struct fl_table *table) {
+    return table->max_key;
+}
+
+const struct fl_range_tombstone *fl_table_range_tombstones(const struct fl_table *table,
+                                                           size_t *count) {
+    *count = table->tombstone_count;
+    return table->tombstones;
+}
+
+void fl_table_pin_release(struct fl_table_pin *pin) {
+    fl_block_unref(pin->block);
+    pin->block = NULL;
+}
+
+/* ------------------------------------------------------------------------------------- blocks -- */
+
+/* Reads [offset, offset + size) into the window, and `ahead` bytes more if there are so many. */
+static flowdb_status fill_window(struct fl_table *table, struct fl_window *window, uint64_t offset,
+                                 size_t size) {
+    uint64_t left = table->data_end - offset;
+    size_t wanted = (size_t)FL_MIN((uint64_t)size + window->ahead, left), got;
+    window->bytes.size = 0;
+    flowdb_status status = fl_buffer_reserve(&window->bytes, wanted);
+    if (status == FLOWDB_OK)
+        status = fl_file_read_at(table->file, offset, window->bytes.data, wanted, &got);
+    if (status != FLOWDB_OK)
+        return status;
+    window->offset = offset;
+    window->bytes.size = got;
+    if (got < size)
+        return fl_fail(FLOWDB_CORRUPTION, "%s: cut off at offset %" PRIu64, table->path,
+                       offset + got);
+    return FLOWDB_OK;
+}
+
+static bool window_holds(const struct fl_window *window, uint64_t offset, size_t size) {
+    return offset >= window->offset && offset - window->offset <= window->bytes.size &&
+           size <= window->bytes.size - (offset - window->offset);
+}
+
+static flowdb_status decode(struct fl_table *table, const uint8_t *bytes, uint64_t offset,
+                            size_t size, uint32_t rows, bool verify, struct fl_block **block) {
+    struct fl_frame frame;
+    struct fl_block *made = NULL;
+    flowdb_status status =
+        fl_frame_parse(bytes, size, FL_FRAME_DATA, table->id, offset, verify, &frame);
+    if (status == FLOWDB_OK)
+        status = fl_block_decode(table->env->alloc, &table->unpacker, &frame, &made);
+    if (status == FLOWDB_OK && made->rows != rows) {
+        fl_block_unref(made);
+        status = fl_fail(FLOWDB_CORRUPTION, "a data block is not the one in the index");
+    }
+    if (status != FLOWDB_OK)
+        return fl_fail_within(status, "%s at offset %" PRIu64, table->path, offset);
+    *block = made;
+    return FLOWDB_OK;
+}
+
+flowdb_status fl_table_load_block(struct fl_table *table, struct fl_index_at at,
+                                  const struct fl_table_read *read, struct fl_window *window,
+                                  struct fl_block **block) {
+    const struct fl_partition *partition = table->index.partitions[at.partition];
+    uint64_t offset = partition->offsets[at.block];
+    size_t size = (size_t)(partition->offsets[at.block + 1] - offset);
+    struct fl_window once = {.ahead = 0};
+    if (window == NULL) {
+        window = &once;
+        fl_buffer_init(&once.bytes, table->env->alloc);
+    }
+    flowdb_status status = FLOWDB_OK;
+    if (!window_holds(window, offset, size))
+        status = fill_window(table, window, offset, size);
+    if (status == FLOWDB_OK)
+        status = decode(table, window->bytes.data + (offset - window->offset), offset, size,
+                        partition->rows[at.block], read->verify_checksums, block);
+    if (window == &once)
+        fl_buffer_deinit(&once.bytes);
+    return status;
+}
+
+/* ---------------------------------------------------------------------------------------- get -- */
+
+bool fl_table_may_contain(const struct fl_table *table, flowdb_slice key, uint64_t hash) {
+    if (table->index.count == 0 ||
+        (table->filter_size > 0 && !fl_filter_may_contain(table->filter, table->filter_size, hash)))
+        return false;
+    return fl_slice_compare(key, table->min_key) >= 0 && fl_slice_compare(key, table->max_key) <= 0;
+}
+
+flowdb_status fl_table_get(struct fl_table *table, flowdb_slice key, uint64_t hash, int64_t ts,
+                           const struct fl_table_read *read, bool *found, struct fl_row *row,
+                           struct fl_table_pin *pin) {
+    struct fl_index_at at;
+    *found = false;
+    if (!fl_table_may_contain(table, key, hash) || !fl_index_find(&table->index, key, ts, &at))
+        return FLOWDB_OK;
+    const struct fl_partition *partition = table->index.partitions[at.partition];
+    if (ts < partition->min_ts[at.block] || ts > partition->max_ts[at.block])
+        return FLOWDB_OK;
+    struct fl_block *block;
+    flowdb_status status = fl_table_load_block(table, at, read, NULL, &block);
+    if (status != FLOWDB_OK)
+        return status;
+    uint32_t place = fl_block_find_key(block, key);
+    if (place < block->keys && fl_slice_equal(fl_block_key(block, place), key)) {
+        uint32_t at_row = fl_block_find_ts(block, place, ts);
+        if (at_row < fl_block_run(block, place + 1)) {
+            struct fl_row there = {.key = key};
+            fl_block_row(block, place, at_row, &there);
+            if (there.ts == ts) {
+                *row = there;
+                *found = true;
+                pin->block = block;
+                return FLOWDB_OK;
+            }
+        }
+    }
+    fl_block_unref(block);
+    return FLOWDB_OK;
+}

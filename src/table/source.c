@@ -1,0 +1,370 @@
+/*
+ * A table as a sorted source: a walk over the arrays of one decoded block after another.
+ *
+ * What is the same for a whole block or a whole run of one key is worked out when the block or the
+ * run is entered; a step inside a run is an index that moves. Inside a block only keys within the
+ * key bounds are entered, and of their runs only the rows within the time bounds.
+ */
+#include "table/reader.h"
+
+#define AHEAD_MIN ((size_t)16 << 10) /* read ahead at first, and at most, by a scan that goes on */
+#define AHEAD_MAX ((size_t)256 << 10)
+
+/* A ramp as it is inside the current run. */
+struct slope {
+    const uint64_t *array;
+    uint64_t base, step;
+};
+
+struct table_source {
+    struct fl_source base;
+    struct fl_table *table;
+    struct fl_bounds bounds;
+    struct fl_table_read read;
+    struct fl_window window;
+    struct fl_index_at at;
+    struct fl_block *block;      /* that of `at`, or NULL */
+    bool all_ts;                 /* every row of the block is within the time bounds */
+    uint32_t key_begin, key_end; /* keys of the block within the bounds */
+    uint32_t key;
+    uint32_t row, row_begin, row_end; /* rows of the key within the bounds */
+    struct slope ts, seq, expire;
+};
+
+static struct table_source *source_of(struct fl_source *base) {
+    return (struct table_source *)(void *)base;
+}
+
+/* ---------------------------------------------------------------------------- rows of a block -- */
+
+static inline uint64_t slope_at(const struct slope *slope, uint32_t row) {
+    return slope->array != NULL ? slope->array[row] : slope->base + row * slope->step;
+}
+
+static inline void show_row(struct table_source *source, uint32_t row) {
+    struct fl_row *out = &source->base.row;
+    source->row = row;
+    out->ts = (int64_t)slope_at(&source->ts, row);
+    out->seq = slope_at(&source->seq, row);
+    out->expire_at = (int64_t)slope_at(&source->expire, row);
+    out->op = fl_block_op(source->block, row);
+    out->value = fl_block_value(source->block, row);
+}
+
+static inline void enter_slope(const struct fl_ramp *ramp, uint32_t key, uint32_t run,
+                               struct slope *slope) {
+    if (ramp->by_run && ramp->array == NULL)
+        slope->base = fl_ramp_run_base(ramp, key, run);
+}
+
+static void clip_run(struct table_source *source) {
+    const struct fl_bounds *bounds = &source->bounds;
+    source->row_begin = fl_block_find_ts(source->block, source->key, bounds->ts_low);
+    if (bounds->ts_high < INT64_MAX)
+        source->row_end = fl_block_find_ts(source->block, source->key, bounds->ts_high + 1);
+}
+
+static inline void enter_key(struct table_source *source, uint32_t key) {
+    const struct fl_block *block = source->block;
+    uint32_t run = fl_block_run(block, key);
+    source->key = key;
+    source->row_begin = run;
+    source->row_end = fl_block_run(block, key + 1);
+    source->base.row.key = fl_block_key(block, key);
+    enter_slope(&block->ts, key, run, &source->ts);
+    enter_slope(&block->seq, key, run, &source->seq);
+    enter_slope(&block->expire, key, run, &source->expire);
+    if (!source->all_ts)
+        clip_run(source);
+}
+
+/* The first row from `key` on; false where the block has none left. */
+static inline bool first_from(struct table_source *source, uint32_t key) {
+    for (; key < source->key_end; key++) {
+        enter_key(source, key);
+        if (source->row_begin < source->row_end) {
+            show_row(source, source->row_begin);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The last row below `key`; false where the block has none left. */
+static inline bool last_below(struct table_source *source, uint32_t key) {
+    while (key > source->key_begin) {
+        enter_key(source, --key);
+        if (source->row_begin < source->row_end) {
+            show_row(source, source->row_end - 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------------------------- blocks -- */
+
+static struct slope slope_of(const struct fl_ramp *ramp) {
+    return (struct slope){.array = ramp->array, .base = ramp->base, .step = ramp->step};
+}
+
+/* Which keys of the block are within the bounds. Most blocks are so as a whole. */
+static void clip_keys(struct table_source *source) {
+    const struct fl_bounds *bounds = &source->bounds;
+    const struct fl_block *block = source->block;
+    source->key_begin = 0;
+    source->key_end = block->keys;
+    if (fl_bounds_below(bounds, fl_block_key(block, 0)))
+        source->key_begin = fl_block_find_key(block, bounds->key_low);
+    if (!fl_bounds_above(bounds, fl_block_key(block, block->keys - 1)))
+        return;
+    uint32_t end = fl_block_find_key(block, bounds->key_high);
+    if (end < block->keys && !fl_bounds_above(bounds, fl_block_key(block, end)))
+        end++;
+    source->key_end = end;
+}
+
+static void drop_block(struct table_source *source) {
+    fl_block_unref(source->block);
+    source->block = NULL;
+}
+
+/* Enters the block of source->at, which is not loaded. */
+static flowdb_status load_block(struct table_source *source) {
+    const struct fl_partition *partition = source->table->index.partitions[source->at.partition];
+    const struct fl_bounds *bounds = &source->bounds;
+    uint32_t at = source->at.block;
+    flowdb_status status = fl_table_load_block(source->table, source->at, &source->read,
+                                               &source->window, &source->block);
+    if (status != FLOWDB_OK)
+        return status;
+    source->all_ts =
+        partition->min_ts[at] >= bounds->ts_low && partition->max_ts[at] <= bounds->ts_high;
+    source->ts = slope_of(&source->block->ts);
+    source->seq = slope_of(&source->block->seq);
+    source->expire = slope_of(&source->block->expire);
+    clip_keys(source);
+    return FLOWDB_OK;
+}
+
+/* May the block of source->at have rows within the time bounds? */
+static bool overlaps_ts(const struct table_source *source) {
+    const struct fl_partition *partition = source->table->index.partitions[source->at.partition];
+    uint32_t at = source->at.block;
+    return partition->max_ts[at] >= source->bounds.ts_low &&
+           partition->min_ts[at] <= source->bounds.ts_high;
+}
+
+static int64_t first_ts(const struct table_source *source) {
+    return source->table->index.partitions[source->at.partition]->first_ts[source->at.block];
+}
+
+/* Is all of the block of source->at beyond the upper bound? */
+static bool beyond_high(const struct table_source *source) {
+    const struct fl_bounds *bounds = &source->bounds;
+    if (bounds->key_high_kind == FL_BOUND_NONE)
+        return false;
+    int order = fl_index_compare(&source->table->index, source->at, bounds->key_high);
+    if (order != 0)
+        return order > 0;
+    return bounds->key_high_kind == FL_BOUND_EXCLUSIVE || first_ts(source) > bounds->ts_high;
+}
+
+/* Is all that lies before the block of source->at beyond the lower bound? */
+static bool begins_at_low(const struct table_source *source) {
+    const struct fl_bounds *bounds = &source->bounds;
+    if (bounds->key_low.size == 0)
+        return false;
+    int order = fl_index_compare(&source->table->index, source->at, bounds->key_low);
+    return order < 0 || (order == 0 && first_ts(source) <= bounds->ts_low);
+}
+
+static flowdb_status end_of(struct table_source *source, flowdb_status status) {
+    source->base.valid = false;
+    return status;
+}
+
+static void read_further_ahead(struct fl_window *window) {
+    window->ahead = FL_MIN(FL_MAX(window->ahead * 2, AHEAD_MIN), AHEAD_MAX);
+}
+
+/* Shows the first row behind the block of source->at. */
+static flowdb_status next_block(struct table_source *source) {
+    drop_block(source);
+    while (fl_index_next(&source->table->index, &source->at) && !beyond_high(source)) {
+        if (!overlaps_ts(source))
+            continue;
+        read_further_ahead(&source->window);
+        flowdb_status status = load_block(source);
+        if (status != FLOWDB_OK)
+            return end_of(source, status);
+        if (first_from(source, source->key_begin))
+            return FLOWDB_OK;
+        drop_block(source);
+    }
+    return end_of(source, FLOWDB_OK);
+}
+
+/* Shows the last row before the block of source->at. */
+static flowdb_status previous_block(struct table_source *source) {
+    drop_block(source);
+    while (!begins_at_low(source) && fl_index_previous(&source->table->index, &source->at)) {
+        if (!overlaps_ts(source))
+            continue;
+        flowdb_status status = load_block(source);
+        if (status != FLOWDB_OK)
+            return end_of(source, status);
+        if (last_below(source, source->key_end))
+            return FLOWDB_OK;
+        drop_block(source);
+    }
+    return end_of(source, FLOWDB_OK);
+}
+
+/* ---------------------------------------------------------------------------------------- next -- */
+
+static flowdb_status forward_next(struct fl_source *base) {
+    struct table_source *source = source_of(base);
+    uint32_t row = source->row + 1;
+    if (row < source->row_end) {
+        show_row(source, row);
+        return FLOWDB_OK;
+    }
+    return first_from(source, source->key + 1) ? FLOWDB_OK : next_block(source);
+}
+
+static flowdb_status reverse_next(struct fl_source *base) {
+    struct table_source *source = source_of(base);
+    if (source->row > source->row_begin) {
+        show_row(source, source->row - 1);
+        return FLOWDB_OK;
+    }
+    return last_below(source, source->key) ? FLOWDB_OK : previous_block(source);
+}
+
+/* ---------------------------------------------------------------------------------------- seek -- */
+
+/* Enters the block at `at`, keeping the one that is there if it is the same. source->block is NULL
+   afterwards where the block has nothing within the bounds and was not read. */
+static flowdb_status seek_block(struct table_source *source, struct fl_index_at at) {
+    if (source->block != NULL && source->at.partition == at.partition &&
+        source->at.block == at.block)
+        return FLOWDB_OK;
+    drop_block(source);
+    source->at = at;
+    source->window.ahead = 0;
+    return overlaps_ts(source) && !beyond_high(source) ? load_block(source) : FLOWDB_OK;
+}
+
+/* In the entered block: the first row at or after (key, ts). */
+static bool seek_forward_in_block(struct table_source *source, flowdb_slice key, int64_t ts) {
+    const struct fl_block *block = source->block;
+    uint32_t place = fl_block_find_key(block, key);
+    if (place < source->key_begin)
+        return first_from(source, source->key_begin);
+    if (place >= source->key_end || !fl_slice_equal(fl_block_key(block, place), key))
+        return first_from(source, place);
+    enter_key(source, place);
+    uint32_t row = FL_MAX(source->row_begin, fl_block_find_ts(block, place, ts));
+    if (row >= source->row_end)
+        return first_from(source, place + 1);
+    show_row(source, row);
+    return true;
+}
+
+/* In the entered block: the last row at or before (key, ts). */
+static bool seek_reverse_in_block(struct table_source *source, flowdb_slice key, int64_t ts) {
+    const struct fl_block *block = source->block;
+    uint32_t place = fl_block_find_key(block, key);
+    if (place >= source->key_end)
+        return last_below(source, source->key_end);
+    if (place < source->key_begin || !fl_slice_equal(fl_block_key(block, place), key))
+        return last_below(source, place);
+    enter_key(source, place);
+    uint32_t end = source->row_end;
+    if (ts < INT64_MAX)
+        end = FL_MIN(end, fl_block_find_ts(block, place, ts + 1));
+    if (end <= source->row_begin)
+        return last_below(source, place);
+    show_row(source, end - 1);
+    return true;
+}
+
+static flowdb_status forward_seek(struct fl_source *base, flowdb_slice key, int64_t ts) {
+    struct table_source *source = source_of(base);
+    const struct fl_bounds *bounds = &source->bounds;
+    struct fl_index_at at = {0, 0};
+    base->valid = false;
+    if (source->table->index.count == 0 || bounds->ts_low > bounds->ts_high ||
+        fl_bounds_above(bounds, key))
+        return FLOWDB_OK;
+    if (key.size == 0 || fl_bounds_below(bounds, key)) {
+        key = bounds->key_low;
+        ts = INT64_MIN;
+    }
+    ts = FL_MAX(ts, bounds->ts_low);
+    fl_index_find(&source->table->index, key, ts, &at);
+    flowdb_status status = seek_block(source, at);
+    if (status != FLOWDB_OK)
+        return end_of(source, status);
+    base->valid = true;
+    if (source->block != NULL && seek_forward_in_block(source, key, ts))
+        return FLOWDB_OK;
+    return beyond_high(source) ? end_of(source, FLOWDB_OK) : next_block(source);
+}
+
+static flowdb_status reverse_seek(struct fl_source *base, flowdb_slice key, int64_t ts) {
+    struct table_source *source = source_of(base);
+    const struct fl_index *index = &source->table->index;
+    const struct fl_bounds *bounds = &source->bounds;
+    base->valid = false;
+    if (index->count == 0 || bounds->ts_low > bounds->ts_high ||
+        (key.size > 0 && fl_bounds_below(bounds, key)))
+        return FLOWDB_OK;
+    if (key.size == 0 || fl_bounds_above(bounds, key)) {
+        key = bounds->key_high_kind != FL_BOUND_NONE ? bounds->key_high : source->table->max_key;
+        ts = INT64_MAX;
+    }
+    ts = FL_MIN(ts, bounds->ts_high);
+    struct fl_index_at at;
+    if (!fl_index_find(index, key, ts, &at))
+        return FLOWDB_OK;
+    flowdb_status status = seek_block(source, at);
+    if (status != FLOWDB_OK)
+        return end_of(source, status);
+    base->valid = true;
+    if (source->block != NULL && seek_reverse_in_block(source, key, ts))
+        return FLOWDB_OK;
+    return previous_block(source);
+}
+
+/* ----------------------------------------------------------------------------------- lifetime -- */
+
+static void source_close(struct fl_source *base) {
+    struct table_source *source = source_of(base);
+    struct fl_table *table = source->table;
+    drop_block(source);
+    fl_buffer_deinit(&source->window.bytes);
+    fl_release(table->env->alloc, source);
+    fl_table_unref(table);
+}
+
+flowdb_status fl_table_source(struct fl_table *table, const struct fl_bounds *bounds,
+                              const struct fl_table_read *read, struct fl_source **source) {
+    static const struct fl_source_ops forward = {
+        .seek = forward_seek, .next = forward_next, .close = source_close};
+    static const struct fl_source_ops reverse = {
+        .seek = reverse_seek, .next = reverse_next, .close = source_close};
+    const struct fl_alloc *alloc = table->env->alloc;
+    struct table_source *made = fl_allocate_zeroed(alloc, 1, sizeof *made);
+    if (made == NULL)
+        return fl_fail_memory("a scan of a table", sizeof *made);
+    made->base.ops = bounds->reverse ? &reverse : &forward;
+    made->table = table;
+    made->bounds = *bounds;
+    made->read = *read;
+    fl_buffer_init(&made->window.bytes, alloc);
+    fl_table_ref(table);
+    *source = &made->base;
+    return FLOWDB_OK;
+}

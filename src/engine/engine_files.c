@@ -49,7 +49,7 @@ struct listing {
 static flowdb_status add_name(void *context, const char *name) {
     struct listing *listing = context;
     struct fl_id_list *list = listing->list;
-    uint64_t id;
+    uint64_t id = 0;
     if (fl_engine_parse_name(name, &id) != listing->kind)
         return FLOWDB_OK;
     if (list->count == list->capacity) {

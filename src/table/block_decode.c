@@ -73,7 +73,7 @@ static flowdb_status make_plan(const struct fl_columns *columns, uint32_t raw_si
         plan->run_starts = place(plan, (size_t)columns->keys + 1, sizeof(uint32_t));
     if (slots[FL_COLUMN_VALUES].present && slots[FL_COLUMN_VALUES].encoding == FL_VALUES_VARIABLE)
         plan->value_offsets = place(plan, (size_t)columns->rows + 1, sizeof(uint32_t));
-    if (prefix > 0)
+    if (prefix > 0 || slots[FL_COLUMN_KEYS].encoding == FL_KEYS_PLANES)
         plan->keys = place(plan, (size_t)plan->key_bytes + SLACK, 1);
     plan->raw = place(plan, (size_t)raw_size + SLACK, 1);
     return FLOWDB_OK;
@@ -120,35 +120,47 @@ static bool decode_runs(struct decoding *decoding) {
     return true;
 }
 
+/* From one key after the other, or from the first, second and further bytes of all. */
+static void write_out_keys(const struct fl_block *block, bool planes, const uint8_t *prefix,
+                           const uint8_t *from, uint8_t *out) {
+    size_t shared = block->key_prefix, apart = planes ? block->keys : 1;
+    const uint32_t *offsets = block->key_offsets;
+    for (uint32_t key = 0; key < block->keys; key++) {
+        size_t size = offsets != NULL ? offsets[key + 1] - offsets[key] : block->key_size - shared;
+        for (size_t i = 0; i < shared; i++)
+            out[i] = prefix[i];
+        out += shared;
+        for (size_t i = 0; i < size; i++)
+            out[i] = from[i * apart];
+        out += size;
+        from += planes ? 1 : size;
+    }
+    memset(out, 0, SLACK);
+}
+
 /* Keys without a common prefix stay where they are; others are written out whole. */
 static bool decode_keys(struct decoding *decoding) {
     const struct fl_columns *columns = &decoding->columns;
     const struct fl_column_slot *prefix = &columns->slots[FL_COLUMN_KEY_PREFIX];
     const struct fl_column_slot *rest = &columns->slots[FL_COLUMN_KEYS];
-    const uint8_t *common = decoding->raw + prefix->offset, *from = decoding->raw + rest->offset;
     struct fl_block *block = decoding->block;
     uint32_t *offsets = part(decoding, decoding->plan.key_offsets);
+    bool planes = rest->encoding == FL_KEYS_PLANES;
     block->key_prefix = prefix->size;
     block->key_offsets = offsets;
     block->key_size = prefix->size + rest->size / block->keys;
     if (offsets == NULL && (rest->size % block->keys != 0 || block->key_size == 0))
         return false;
-    if (offsets != NULL && !fl_columns_offsets(columns, decoding->raw, FL_COLUMN_KEY_SIZES,
-                                               block->keys, rest->size, offsets))
+    if (offsets != NULL &&
+        (planes || !fl_columns_offsets(columns, decoding->raw, FL_COLUMN_KEY_SIZES, block->keys,
+                                       rest->size, offsets)))
         return false;
     uint8_t *out = part(decoding, decoding->plan.keys);
-    block->key_bytes = out != NULL ? out : from;
+    block->key_bytes = out != NULL ? out : decoding->raw + rest->offset;
     if (out == NULL)
         return true;
-    for (uint32_t key = 0; key < block->keys; key++) {
-        uint32_t size =
-            offsets != NULL ? offsets[key + 1] - offsets[key] : block->key_size - prefix->size;
-        memcpy(out, common, prefix->size);
-        memcpy(out + prefix->size, from, size);
-        out += prefix->size + size;
-        from += size;
-    }
-    memset(out, 0, SLACK);
+    write_out_keys(block, planes, decoding->raw + prefix->offset, decoding->raw + rest->offset,
+                   out);
     for (uint32_t key = 0; offsets != NULL && key <= block->keys; key++)
         offsets[key] += key * prefix->size;
     return true;

@@ -279,13 +279,13 @@ static flowdb_status finish_values(struct fl_block_encoder *encoder) {
     return fl_payload_ints(payload, FL_COLUMN_VALUE_SIZES, encoder->value_sizes, encoder->rows);
 }
 
-static flowdb_status finish_columns(struct fl_block_encoder *encoder) {
+static flowdb_status finish_columns(struct fl_block_encoder *encoder, bool packed) {
     struct fl_payload *payload = &encoder->payload;
     fl_payload_begin(payload, encoder->rows, encoder->keys);
     flowdb_status status = finish_values(encoder);
     if (status == FLOWDB_OK)
         status = fl_payload_keys(payload, encoder->key_bytes.data, encoder->key_ends, encoder->keys,
-                                 encoder->prefix, encoder->scratch);
+                                 encoder->prefix, packed, encoder->scratch);
     if (status == FLOWDB_OK && encoder->keys < encoder->rows)
         status = fl_payload_ints(payload, FL_COLUMN_RUNS, encoder->run_sizes, encoder->keys);
     if (status == FLOWDB_OK)
@@ -324,7 +324,7 @@ flowdb_status fl_block_encoder_finish(struct fl_block_encoder *encoder, struct f
                                       struct fl_block_summary *summary) {
     struct fl_block_summary found;
     summarise(encoder, &found);
-    flowdb_status status = finish_columns(encoder);
+    flowdb_status status = finish_columns(encoder, packer->codec != FL_CODEC_NONE);
     if (status == FLOWDB_OK)
         status = fl_payload_finish(&encoder->payload, packer, FL_FRAME_DATA, out, frame_size);
     if (status != FLOWDB_OK)

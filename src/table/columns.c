@@ -12,7 +12,7 @@ static flowdb_status damaged(const char *what) {
 static const uint8_t last_encodings[FL_COLUMN_COUNT] = {
     [FL_COLUMN_KEY_PREFIX] = 0,
     [FL_COLUMN_KEY_SIZES] = FL_INTS_DELTA_DELTAS,
-    [FL_COLUMN_KEYS] = 0,
+    [FL_COLUMN_KEYS] = FL_KEYS_PLANES,
     [FL_COLUMN_RUNS] = FL_INTS_DELTA_DELTAS,
     [FL_COLUMN_TS] = FL_INTS_DELTA_DELTAS,
     [FL_COLUMN_TS_FIRST] = FL_INTS_DELTA_DELTAS,
@@ -177,8 +177,35 @@ static bool all_equal(const uint64_t *values, size_t count) {
     return true;
 }
 
+/* Keys of more bytes are not worth so many strided reads. */
+#define PLANES_MAX 32
+#define PLANES_KEYS_MIN 8
+
+/* What is behind the prefix, key after key. */
+static uint8_t *put_keys_whole(const uint8_t *keys, size_t count, size_t prefix,
+                               const uint64_t *sizes, uint8_t *out) {
+    for (size_t i = 0; i < count; i++) {
+        if (sizes[i] > 0)
+            memcpy(out, keys + prefix, sizes[i]);
+        out += sizes[i];
+        if (prefix + sizes[i] > 0)
+            keys += prefix + sizes[i];
+    }
+    return out;
+}
+
+static uint8_t *put_keys_planes(const uint8_t *keys, size_t count, size_t prefix, size_t size,
+                                uint8_t *out) {
+    for (size_t byte = 0; byte < size; byte++) {
+        const uint8_t *from = keys + prefix + byte;
+        for (size_t i = 0; i < count; i++, from += prefix + size)
+            *out++ = *from;
+    }
+    return out;
+}
+
 flowdb_status fl_payload_keys(struct fl_payload *payload, const uint8_t *keys, const uint32_t *ends,
-                              size_t count, size_t prefix, uint64_t *scratch) {
+                              size_t count, size_t prefix, bool planes, uint64_t *scratch) {
     struct fl_buffer *raw = &payload->raw;
     flowdb_status status = fl_buffer_append(raw, keys, prefix);
     if (status != FLOWDB_OK)
@@ -187,23 +214,17 @@ flowdb_status fl_payload_keys(struct fl_payload *payload, const uint8_t *keys, c
         fl_payload_column(payload, FL_COLUMN_KEY_PREFIX, 0);
     for (size_t i = 0; i < count; i++)
         scratch[i] = ends[i] - (i > 0 ? ends[i - 1] : 0) - prefix;
+    bool fixed = all_equal(scratch, count);
+    planes = planes && fixed && scratch[0] <= PLANES_MAX && count >= PLANES_KEYS_MIN;
     status = fl_buffer_reserve(raw, ends[count - 1] - count * prefix + 1);
     if (status != FLOWDB_OK)
         return status;
-    const uint8_t *key = keys; /* NULL where all are empty */
     uint8_t *out = raw->data + raw->size;
-    for (size_t i = 0; i < count; i++) {
-        if (scratch[i] > 0)
-            memcpy(out, key + prefix, scratch[i]);
-        out += scratch[i];
-        if (prefix + scratch[i] > 0)
-            key += prefix + scratch[i];
-    }
+    out = planes ? put_keys_planes(keys, count, prefix, scratch[0], out)
+                 : put_keys_whole(keys, count, prefix, scratch, out);
     raw->size = (size_t)(out - raw->data);
-    fl_payload_column(payload, FL_COLUMN_KEYS, 0);
-    if (all_equal(scratch, count))
-        return FLOWDB_OK;
-    return fl_payload_ints(payload, FL_COLUMN_KEY_SIZES, scratch, count);
+    fl_payload_column(payload, FL_COLUMN_KEYS, planes ? FL_KEYS_PLANES : FL_KEYS_WHOLE);
+    return fixed ? FLOWDB_OK : fl_payload_ints(payload, FL_COLUMN_KEY_SIZES, scratch, count);
 }
 
 flowdb_status fl_payload_finish(struct fl_payload *payload, struct fl_packer *packer,

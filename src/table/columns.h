@@ -14,7 +14,7 @@
 enum fl_column {
     FL_COLUMN_KEY_PREFIX = 1,   /* bytes: what all keys start with; absent: nothing */
     FL_COLUMN_KEY_SIZES = 2,    /* by key: bytes behind the prefix; absent: all the same */
-    FL_COLUMN_KEYS = 3,         /* bytes: what is behind the prefix, key after key */
+    FL_COLUMN_KEYS = 3,         /* what is behind the prefix; see enum fl_keys_encoding */
     FL_COLUMN_RUNS = 4,         /* by key: its rows; absent: one each */
     FL_COLUMN_TS = 5,           /* where TS_FIRST is present: differences inside each key's run */
     FL_COLUMN_TS_FIRST = 6,     /* by key: ts of its first row */
@@ -37,6 +37,14 @@ enum fl_column {
     FL_COLUMN_ENDS = 21,      /* bytes: end after end */
     FL_COLUMN_COUNT = 22,
     FL_COLUMN_OPTIONAL = 128
+};
+
+/* Part of the format. */
+enum fl_keys_encoding {
+    FL_KEYS_WHOLE = 0, /* key after key */
+    FL_KEYS_PLANES =
+        1 /* keys of one size: the first byte of each, then the second of each... Counting
+                          keys compress to next to nothing so. Data blocks only. */
 };
 
 /* Part of the format. Numbers kept as integers will be further encodings. */
@@ -97,10 +105,10 @@ flowdb_status fl_payload_ints_as(struct fl_payload *payload, enum fl_column id,
                                  enum fl_ints_encoding encoding);
 /*
  * The three columns of keys. They lie one behind the other at `keys`, key i up to ends[i], and all
- * start with the first `prefix` bytes of the first one.
+ * start with the first `prefix` bytes of the first one. `planes` allows FL_KEYS_PLANES.
  */
 flowdb_status fl_payload_keys(struct fl_payload *payload, const uint8_t *keys, const uint32_t *ends,
-                              size_t count, size_t prefix, uint64_t *scratch);
+                              size_t count, size_t prefix, bool planes, uint64_t *scratch);
 /* Appends the frame of the payload and empties it. */
 flowdb_status fl_payload_finish(struct fl_payload *payload, struct fl_packer *packer,
                                 enum fl_frame_type type, struct fl_buffer *out, size_t *frame_size);

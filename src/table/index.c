@@ -61,7 +61,8 @@ static bool has_columns(const struct fl_columns *columns) {
     }
     return columns->slots[FL_COLUMN_EXPIRE].present ==
                columns->slots[FL_COLUMN_EXPIRE_SPAN].present &&
-           columns->keys == columns->rows;
+           columns->keys == columns->rows &&
+           columns->slots[FL_COLUMN_KEYS].encoding == FL_KEYS_WHOLE;
 }
 
 static bool decode_root(struct fl_index *index, const struct fl_columns *columns,

@@ -104,7 +104,7 @@ static flowdb_status add_keys(struct fl_index_level *level, uint64_t *scratch, u
     uint32_t last = count > 1 ? ends[count - 2] : 0;
     size_t prefix = fl_slice_common_prefix(flowdb_bytes(keys, ends[0]),
                                            flowdb_bytes(keys + last, ends[count - 1] - last));
-    return fl_payload_keys(&level->payload, keys, ends, count, prefix, scratch);
+    return fl_payload_keys(&level->payload, keys, ends, count, prefix, false, scratch);
 }
 
 /* Appends the level's entries as a frame and forgets them. */

@@ -86,7 +86,7 @@ static flowdb_status add_keys(struct fl_payload *payload, const struct fl_tombst
         scratch->ends[i] = (uint32_t)scratch->starts.size;
     }
     size_t prefix = fl_slice_common_prefix(start_of(&entries[0]), start_of(&entries[count - 1]));
-    return fl_payload_keys(payload, scratch->starts.data, scratch->ends, count, prefix,
+    return fl_payload_keys(payload, scratch->starts.data, scratch->ends, count, prefix, false,
                            scratch->numbers);
 }
 
@@ -228,7 +228,8 @@ flowdb_status fl_tombstones_decode(const struct fl_alloc *alloc, struct fl_unpac
     flowdb_status status = fl_columns_parse(frame, FL_TOMBSTONES_MAX, &columns);
     if (status == FLOWDB_OK &&
         (columns.keys != columns.rows || !columns.slots[FL_COLUMN_KEYS].present ||
-         !columns.slots[FL_COLUMN_ENDS].present))
+         !columns.slots[FL_COLUMN_ENDS].present ||
+         columns.slots[FL_COLUMN_KEYS].encoding != FL_KEYS_WHOLE))
         status = fl_fail(FLOWDB_CORRUPTION, "the range tombstones lack a column");
     if (status == FLOWDB_OK)
         status = fl_frame_raw(unpacker, frame, &buffer, &raw);

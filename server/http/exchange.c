@@ -1,5 +1,6 @@
 #include "http/exchange.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <unistd.h>
@@ -25,12 +26,13 @@ struct exchange {
 
 /* ------------------------------------------------------------------------------- the headers -- */
 
-/* What the headers say about the body. */
+/* What the headers say about the request's shape. */
 struct framing {
-    unsigned lengths, encodings; /* how often each header stands there */
+    unsigned lengths, encodings, hosts; /* how often each header stands there */
     bool chunked;
     bool expects_continue;
-    bool coded; /* a Content-Encoding other than identity */
+    bool coded;     /* a Content-Encoding other than identity */
+    bool malformed; /* a header that this server and a proxy before it may read differently */
     uint64_t length;
 };
 
@@ -38,14 +40,38 @@ static bool equals(const char *value, size_t size, const char *word) {
     return strlen(word) == size && strncasecmp(value, word, size) == 0;
 }
 
+static bool begins(const char *value, size_t size, const char *word) {
+    return size >= strlen(word) && strncasecmp(value, word, strlen(word)) == 0;
+}
+
+/*
+ * libmicrohttpd takes a name as it stands, with a space before its colon too, and glues a folded
+ * line onto the name: "Content-Length :" and "Content-LengthN" are both a length that it missed.
+ */
+static bool is_odd(const char *name, size_t name_size, const char *value, size_t value_size) {
+    static const char others[] = "!#$%&'*+-.^_`|~"; /* RFC 9110: of what names are made */
+    for (size_t i = 0; i < name_size; i++)
+        if (!isalnum((unsigned char)name[i]) && (name[i] == '\0' || !strchr(others, name[i])))
+            return true;
+    for (size_t i = 0; i < value_size; i++)
+        if (value[i] == '\0' || value[i] == '\r' || value[i] == '\n')
+            return true;
+    return name_size == 0 ||
+           (begins(name, name_size, "Content-Length") && name_size > strlen("Content-Length")) ||
+           (begins(name, name_size, "Transfer-Encoding") &&
+            name_size > strlen("Transfer-Encoding"));
+}
+
 static enum MHD_Result read_header(void *context, enum MHD_ValueKind kind, const char *name,
                                    size_t name_size, const char *value, size_t value_size) {
     struct framing *framing = context;
     (void)kind;
-    if (equals(name, name_size, "Content-Length")) {
+    if (is_odd(name, name_size, value, value_size)) {
+        framing->malformed = true;
+    } else if (equals(name, name_size, "Content-Length")) {
         int64_t length = 0;
         framing->lengths++;
-        /* What it cannot read libmicrohttpd has refused already. */
+        /* What is no number libmicrohttpd has refused already. */
         framing->length = fl_number_parse(value, value_size, &length) == FL_NUMBER_OK
                               ? (uint64_t)length
                               : UINT64_MAX;
@@ -56,18 +82,24 @@ static enum MHD_Result read_header(void *context, enum MHD_ValueKind kind, const
         framing->coded = framing->coded || !equals(value, value_size, "identity");
     } else if (equals(name, name_size, "Expect")) {
         framing->expects_continue = equals(value, value_size, "100-continue");
+    } else if (equals(name, name_size, "Host")) {
+        framing->hosts++;
     }
     return MHD_YES;
 }
 
-/* Where a body's length can be read in two ways, a proxy may have read it in the other. */
-static bool check_framing(const struct framing *framing, const struct fl_limits *limits,
-                          struct fl_http_reply *reply) {
+/* Where a request's end can be read in two ways, a proxy may have read it in the other. */
+static bool check_framing(const struct framing *framing, const char *version,
+                          const struct fl_limits *limits, struct fl_http_reply *reply) {
+    if (framing->malformed)
+        return fl_http_reply_fail(reply, 400, "the request line or a header is malformed");
     if (framing->lengths + framing->encodings > 1)
         return fl_http_reply_fail(
             reply, 400, "one Content-Length or one Transfer-Encoding is allowed, not several");
     if (framing->encodings > 0 && !framing->chunked)
         return fl_http_reply_fail(reply, 400, "chunked is the only Transfer-Encoding");
+    if (framing->hosts > 1 || (framing->hosts == 0 && strcmp(version, "HTTP/1.1") == 0))
+        return fl_http_reply_fail(reply, 400, "one Host header is wanted");
     if (framing->length > limits->max_body_bytes)
         return fl_http_reply_fail(reply, 413, "the body has more than %llu bytes",
                                   (unsigned long long)limits->max_body_bytes);
@@ -103,13 +135,13 @@ static bool read_params(struct exchange *exchange, struct MHD_Connection *connec
 
 /* False where the request is refused before its body; the reply says why. */
 static bool accept_headers(struct exchange *exchange, struct MHD_Connection *connection,
-                           const char *path, const char *method, const struct framing *framing) {
+                           const struct fl_http_head *head, const struct framing *framing) {
     struct fl_http_request *request = &exchange->request;
-    if (!check_framing(framing, &request->service->limits, &request->reply)) {
+    if (!check_framing(framing, head->version, &request->service->limits, &request->reply)) {
         request->reply.close = true;
         return false;
     }
-    request->route = fl_http_route_find(request->service, path, method, &request->reply);
+    request->route = fl_http_route_find(request->service, head, &request->reply);
     if (request->route == NULL || !read_params(exchange, connection))
         return false;
     if (framing->coded)
@@ -219,18 +251,28 @@ static enum MHD_Result send_reply(struct fl_http_exchanges *exchanges, struct ex
 
 /* ------------------------------------------------------------------------------ the exchange -- */
 
+/* What a request line with a space in its target leaves behind; only its address counts. */
+static char malformed_target;
+
+void *fl_http_exchange_check_target(void *context, const char *target,
+                                    struct MHD_Connection *connection) {
+    (void)context;
+    (void)connection;
+    return strchr(target, ' ') != NULL ? &malformed_target : NULL;
+}
+
 static enum MHD_Result begin_exchange(struct fl_http_exchanges *exchanges,
-                                      struct MHD_Connection *connection, const char *path,
-                                      const char *method, void **state) {
+                                      struct MHD_Connection *connection,
+                                      const struct fl_http_head *head, void **state) {
+    struct framing framing = {.malformed = *state == &malformed_target};
     struct exchange *exchange = calloc(1, sizeof *exchange);
+    *state = exchange;
     if (exchange == NULL)
         return MHD_NO;
-    *state = exchange;
     atomic_fetch_add(&exchanges->active, 1);
     exchange->request.service = &exchanges->service;
-    struct framing framing = {0};
     MHD_get_connection_values_n(connection, MHD_HEADER_KIND, read_header, &framing);
-    if (accept_headers(exchange, connection, path, method, &framing))
+    if (accept_headers(exchange, connection, head, &framing))
         return MHD_YES;
     exchange->refused = true;
     /* With a body on its way that will not be read, the next request's start cannot be found. */
@@ -267,9 +309,10 @@ enum MHD_Result fl_http_exchange_advance(void *context, struct MHD_Connection *c
                                          const char *body, size_t *body_size, void **state) {
     struct fl_http_exchanges *exchanges = context;
     struct exchange *exchange = *state;
-    (void)version;
-    if (exchange == NULL)
-        return begin_exchange(exchanges, connection, path, method, state);
+    if (exchange == NULL || *state == &malformed_target) {
+        struct fl_http_head head = {method, path, version};
+        return begin_exchange(exchanges, connection, &head, state);
+    }
     if (*body_size > 0) {
         size_t size = *body_size;
         *body_size = 0;
@@ -286,7 +329,7 @@ void fl_http_exchange_completed(void *context, struct MHD_Connection *connection
     struct exchange *exchange = *state;
     (void)connection;
     (void)how;
-    if (exchange == NULL)
+    if (exchange == NULL || *state == &malformed_target)
         return;
     *state = NULL;
     if (exchange->begun && exchange->request.route->handler->release != NULL)

@@ -22,6 +22,9 @@ enum MHD_Result fl_http_exchange_advance(void *exchanges, struct MHD_Connection 
 /* An MHD_RequestCompletedCallback. */
 void fl_http_exchange_completed(void *exchanges, struct MHD_Connection *connection, void **state,
                                 enum MHD_RequestTerminationCode how);
+/* A URI log callback: sees the request's target before it is taken apart. */
+void *fl_http_exchange_check_target(void *exchanges, const char *target,
+                                    struct MHD_Connection *connection);
 /* An unescape callback that leaves the text alone: params.c decodes, with its length in hand. */
 size_t fl_http_exchange_keep_escapes(void *exchanges, struct MHD_Connection *connection,
                                      char *text);

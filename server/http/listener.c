@@ -47,9 +47,10 @@ static struct MHD_Daemon *start_daemon(struct fl_http_listener *listener, int li
         MHD_OPTION_EXTERNAL_LOGGER, log_library, listener, MHD_OPTION_LISTEN_SOCKET, listen_fd,
         MHD_OPTION_THREAD_POOL_SIZE, thread_count(), MHD_OPTION_CONNECTION_LIMIT,
         limits->max_connections, MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_timeout_secs,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_NOTIFY_COMPLETED, fl_http_exchange_completed, &listener->exchanges,
-        MHD_OPTION_UNESCAPE_CALLBACK, fl_http_exchange_keep_escapes, NULL, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_URI_LOG_CALLBACK,
+        fl_http_exchange_check_target, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+        fl_http_exchange_completed, &listener->exchanges, MHD_OPTION_UNESCAPE_CALLBACK,
+        fl_http_exchange_keep_escapes, NULL, MHD_OPTION_END);
 }
 
 bool fl_http_listener_start(struct fl_http_address *address, const struct fl_http_service *service,

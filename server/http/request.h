@@ -61,9 +61,16 @@ struct fl_http_request {
     void *state; /* the handler's own */
 };
 
-/* The route, or NULL and a reply with 404 or 405. `method` is as it was sent. */
+/* A request's first line, as it was sent but for the query string. */
+struct fl_http_head {
+    const char *method;
+    const char *path; /* or a whole URL, which a client may send as well */
+    const char *version;
+};
+
+/* The route, or NULL and a reply with 404 or 405. */
 const struct fl_http_route *fl_http_route_find(const struct fl_http_service *service,
-                                               const char *path, const char *method,
+                                               const struct fl_http_head *head,
                                                struct fl_http_reply *reply);
 
 #endif

@@ -1,5 +1,7 @@
 #include "http/request.h"
 
+#include <strings.h>
+
 static const struct {
     const char *name;
     unsigned method;
@@ -37,10 +39,19 @@ static void refuse_method(struct fl_http_reply *reply, unsigned allowed) {
     allow[size] = '\0';
 }
 
+/* Without the scheme and host that a target may begin with. */
+static const char *path_of(const char *target) {
+    if (strncasecmp(target, "http://", 7) != 0)
+        return target;
+    const char *path = strchr(target + 7, '/');
+    return path != NULL ? path : "/";
+}
+
 const struct fl_http_route *fl_http_route_find(const struct fl_http_service *service,
-                                               const char *path, const char *method,
+                                               const struct fl_http_head *head,
                                                struct fl_http_reply *reply) {
-    unsigned wanted = parse_method(method);
+    const char *path = path_of(head->path);
+    unsigned wanted = parse_method(head->method);
     unsigned allowed = 0;
     for (size_t i = 0; i < service->route_count; i++) {
         const struct fl_http_route *route = &service->routes[i];

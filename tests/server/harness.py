@@ -1,0 +1,318 @@
+"""A flowdb-server of the test's own: on a free port, in a temporary folder, gone afterwards.
+
+FLOWDB_SERVER_BIN names the binary. A server that does not do what is waited for within DEADLINE
+seconds is killed, so that what waits for it sees an end.
+"""
+
+import base64
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import unittest
+import urllib.parse
+
+BINARY = os.environ["FLOWDB_SERVER_BIN"]
+DEADLINE = 120
+NEVER = 2**63 - 1
+
+
+def environment():
+    """The test's, with freed memory given back at once where AddressSanitizer would keep it."""
+    variables = dict(os.environ)
+    if "ASAN_OPTIONS" in variables:
+        variables["ASAN_OPTIONS"] += ":quarantine_size_mb=1"
+    return variables
+
+
+def run(*arguments):
+    """The binary to its end: exit code, stdout, stderr."""
+    done = subprocess.run([BINARY, *arguments], capture_output=True, text=True, timeout=DEADLINE,
+                          stdin=subprocess.DEVNULL, env=environment(), check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+class Server:
+    """A running server. `log` holds its lines on stderr, as far as they have come."""
+
+    def __init__(self, data_dir, *arguments, host="127.0.0.1"):
+        self.data_dir = data_dir
+        self.log = []
+        self._grown = threading.Condition()
+        self._ended = False
+        self.process = subprocess.Popen(
+            [BINARY, "--data-dir", data_dir, "--http-addr", f"{host}:0", *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            text=True, errors="replace", env=environment())
+        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader.start()
+        line = self.wait_for_line("msg=\"listening\"")
+        self.host, port = re.search(r'http_addr="\[?([^"\]]+)\]?:(\d+)"', line).groups()
+        self.port = int(port)
+
+    def _read_log(self):
+        for line in self.process.stderr:
+            with self._grown:
+                self.log.append(line.rstrip("\n"))
+                self._grown.notify_all()
+        with self._grown:
+            self._ended = True
+            self._grown.notify_all()
+
+    def wait_for_line(self, text):
+        """The first line of the log that has `text`."""
+        def found():
+            return next((line for line in self.log if text in line), None)
+        with self._grown:
+            self._grown.wait_for(lambda: found() or self._ended, timeout=DEADLINE)
+            line = found()
+            if line is None:
+                self.process.kill()
+                raise AssertionError(f"no line with {text} in the log:\n" + "\n".join(self.log))
+            return line
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self):
+        """The exit code."""
+        try:
+            code = self.process.wait(timeout=DEADLINE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        self._reader.join()
+        self.process.stderr.close()
+        return code
+
+    def kill(self):
+        """As a crash would: nothing is flushed or closed."""
+        self.signal(signal.SIGKILL)
+        self.wait()
+
+    def stop(self):
+        """Asks it to end; the exit code."""
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def stop_at_once(self):
+        """The same, without waiting for requests that clients have not finished."""
+        self.signal(signal.SIGTERM)
+        self.wait_for_line("msg=\"stopping\"")
+        return self.stop()
+
+    def connect(self):
+        return Connection(self.host, self.port)
+
+    def memory_kb(self, name):
+        """A line of the process's memory: VmRSS now, VmHWM at its highest."""
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as file:
+            return int(re.search(rf"{name}:\s+(\d+) kB", file.read()).group(1))
+
+    def reset_memory_peak(self):
+        with open(f"/proc/{self.process.pid}/clear_refs", "w", encoding="ascii") as file:
+            file.write("5")
+
+
+class Response:
+    def __init__(self, status, headers, body):
+        self.status = status
+        self.headers = headers  # names in small letters
+        self.body = body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class Connection:
+    """One HTTP connection, down to its bytes, so that a test can send what no client would."""
+
+    def __init__(self, host, port):
+        self.host = f"[{host}]" if ":" in host else host
+        self.socket = socket.create_connection((host, port), timeout=DEADLINE)
+        self.buffer = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.socket.close()
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def end_sending(self):
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def _fill(self):
+        data = self.socket.recv(1 << 16)
+        self.buffer += data
+        return len(data) > 0
+
+    def _read_to(self, end):
+        while end not in self.buffer:
+            if not self._fill():
+                raise EOFError(self.buffer)
+        head, self.buffer = self.buffer.split(end, 1)
+        return head
+
+    def _read_bytes(self, size):
+        while len(self.buffer) < size:
+            if not self._fill():
+                raise EOFError(self.buffer)
+        data, self.buffer = self.buffer[:size], self.buffer[size:]
+        return data
+
+    def _read_chunks(self):
+        body = b""
+        while True:
+            size = int(self._read_to(b"\r\n"), 16)
+            body += self._read_bytes(size)
+            self._read_to(b"\r\n")
+            if size == 0:
+                return body
+
+    def read_head(self):
+        """Status and headers."""
+        lines = self._read_to(b"\r\n\r\n").decode("latin-1").split("\r\n")
+        headers = {}
+        for line in lines[1:]:
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        return int(lines[0].split()[1]), headers
+
+    def read_response(self, method="GET"):
+        status, headers = self.read_head()
+        if method == "HEAD" or status in (100, 204, 304):
+            body = b""
+        elif headers.get("transfer-encoding") == "chunked":
+            body = self._read_chunks()
+        elif "content-length" in headers:
+            body = self._read_bytes(int(headers["content-length"]))
+        else:
+            body = self.read_to_end()
+        return Response(status, headers, body)
+
+    def read_to_end(self):
+        """Everything until the server closes."""
+        while self._fill():
+            pass
+        data, self.buffer = self.buffer, b""
+        return data
+
+    def is_closed(self):
+        """Waits until the server closes; false if it sends something instead."""
+        try:
+            return self.buffer == b"" and self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+    def send_request(self, method, target, body=None, headers=()):
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {self.host}"]
+        lines += [f"{name}: {value}" for name, value in headers]
+        if body is not None:
+            lines.append(f"Content-Length: {len(body)}")
+        self.send("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + (body or b""))
+
+    def request(self, method, target, body=None, headers=()):
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body)
+        if isinstance(body, str):
+            body = body.encode()
+        self.send_request(method, target, body, headers)
+        return self.read_response(method)
+
+
+def query_string(**parameters):
+    """Values may be bytes; those that are None are left out."""
+    given = {name: value for name, value in parameters.items() if value is not None}
+    return "?" + urllib.parse.urlencode(given) if given else ""
+
+
+def decode_records(answer):
+    """(key, ts, expire_at, value) of each record of an answer, keys and values as bytes."""
+    records = []
+    for record in answer["records"]:
+        key = (base64.b64decode(record["key_base64"], validate=True)
+               if "key_base64" in record else record["key"].encode())
+        value = base64.b64decode(record["value"], validate=True)
+        records.append((key, record["ts"], record["expire_at"], value))
+    if answer["count"] != len(records):
+        raise AssertionError(f"count is {answer['count']}, records are {len(records)}")
+    return records
+
+
+class ServerTest(unittest.TestCase):
+    """Each test has a folder, and by default a server and a connection to it."""
+
+    starts_server = True
+    arguments = ()
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="flowdb-server-test-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.data_dir = os.path.join(self.folder, "data")
+        self.server = None
+        if self.starts_server:
+            self.start()
+
+    def start(self, *arguments, **options):
+        self.server = Server(self.data_dir, *self.arguments, *arguments, **options)
+        self.addCleanup(self._end, self.server)
+        self.connection = self.connect()
+        return self.server
+
+    def _end(self, server):
+        if server.process.poll() is None:
+            server.kill()
+        else:
+            server.wait()
+
+    def connect(self):
+        connection = self.server.connect()
+        self.addCleanup(connection.close)
+        return connection
+
+    def request(self, method, target, body=None, headers=()):
+        return self.connection.request(method, target, body, headers)
+
+    def write(self, *records):
+        response = self.request("POST", "/write", {"records": list(records)})
+        self.assertEqual((response.status, response.json), (200, {"written": len(records)}))
+
+    def query(self, **parameters):
+        response = self.request("GET", "/query" + query_string(**parameters))
+        self.assertEqual(response.status, 200, response.body)
+        return decode_records(response.json)
+
+    def assert_error(self, response, status, *words):
+        """An answer of the one shape that errors have, whose message has all the words."""
+        self.assertEqual(response.status, status, response.body)
+        self.assertEqual(response.headers["content-type"], "application/json")
+        self.assertIs(response.json["ok"], False)
+        for word in words:
+            self.assertIn(word, response.json["message"])
+
+    def assert_alive(self):
+        """Answers on a new connection."""
+        with self.server.connect() as connection:
+            response = connection.request("GET", "/health")
+            self.assertEqual((response.status, response.json), (200, {"status": "ok"}))
+
+
+def seeded_random():
+    """A generator whose seed is printed, and taken from FLOWDB_SEED where that is set."""
+    seed = int(os.environ.get("FLOWDB_SEED", random.SystemRandom().getrandbits(32)))
+    print(f"FLOWDB_SEED={seed}", flush=True)
+    return random.Random(seed)

@@ -132,6 +132,32 @@ flowdb_status fl_chunk_pool_adopt(struct fl_chunk_pool *pool, uint8_t *data, siz
     return FLOWDB_OK;
 }
 
+bool fl_chunk_pool_wants(struct fl_chunk_pool *pool, size_t count) {
+    return atomic_load_explicit(&pool->spare_count, memory_order_relaxed) <
+           FL_MIN(count, pool->spare_max);
+}
+
+/* The caller holds the lock. */
+static bool push_spare(struct fl_chunk_pool *pool, struct fl_chunk *chunk) {
+    if (pool->spare_count >= pool->spare_max)
+        return false;
+    chunk->next = pool->spare;
+    pool->spare = chunk;
+    pool->spare_count++;
+    return true;
+}
+
+void fl_chunk_pool_warm(struct fl_chunk_pool *pool, size_t count) {
+    while (fl_chunk_pool_wants(pool, count)) {
+        struct fl_chunk *chunk;
+        if (map_chunk(pool, pool->chunk_size, &chunk) != FLOWDB_OK)
+            return;
+        for (size_t at = 0; at < chunk->size; at += PAGE)
+            ((volatile uint8_t *)chunk->data)[at] = 0;
+        fl_chunk_unref(chunk);
+    }
+}
+
 void fl_chunk_ref(struct fl_chunk *chunk) {
     atomic_fetch_add_explicit(&chunk->refs, 1, memory_order_relaxed);
 }
@@ -143,12 +169,7 @@ void fl_chunk_unref(struct fl_chunk *chunk) {
     bool keep = false;
     if (!chunk->heap && chunk->size == pool->chunk_size) {
         pthread_mutex_lock(&pool->lock);
-        keep = pool->spare_count < pool->spare_max;
-        if (keep) {
-            chunk->next = pool->spare;
-            pool->spare = chunk;
-            pool->spare_count++;
-        }
+        keep = push_spare(pool, chunk);
         pthread_mutex_unlock(&pool->lock);
     }
     if (!keep)

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/alloc.h"
@@ -36,7 +37,7 @@ struct fl_chunk_pool {
     pthread_mutex_t lock;
     /* guarded by lock */
     struct fl_chunk *spare;
-    size_t spare_count;
+    _Atomic size_t spare_count; /* written under lock, read as a hint without */
     struct fl_chunk *current; /* spans are carved from this one */
     _Atomic uint64_t resident; /* bytes of all chunks that exist */
 };
@@ -60,6 +61,12 @@ flowdb_status fl_chunk_pool_take(struct fl_chunk_pool *pool, size_t size, struct
    failure the memory stays the caller's. */
 flowdb_status fl_chunk_pool_adopt(struct fl_chunk_pool *pool, uint8_t *data, size_t size,
                                   struct fl_chunk **chunk);
+
+/* Are there fewer than `count` chunks to spare? A hint. */
+bool fl_chunk_pool_wants(struct fl_chunk_pool *pool, size_t count);
+/* Makes chunks, and touches their pages, until `count` are to spare: for a thread that has the time
+   which a writer has not. Out of memory is no error here. */
+void fl_chunk_pool_warm(struct fl_chunk_pool *pool, size_t count);
 
 void fl_chunk_ref(struct fl_chunk *chunk);
 void fl_chunk_unref(struct fl_chunk *chunk); /* NULL is fine */

@@ -155,6 +155,8 @@ void fl_engine_retire_log(flowdb *db);
 
 /* ---- engine_freeze.c ---- */
 
+/* How many series to expect in a memtable of which nothing is known. */
+size_t fl_engine_expected_series(const flowdb *db);
 /* Freezes the active memtable and begins a new log. The caller holds commit_lock. */
 flowdb_status fl_engine_freeze(flowdb *db);
 
@@ -176,6 +178,8 @@ flowdb_status fl_engine_start_threads(flowdb *db);
 void fl_engine_stop_threads(flowdb *db);
 /* Tells the flush thread that there is work. */
 void fl_engine_wake(flowdb *db);
+/* The same, when little memory is ready for the writers; cheap to ask. */
+void fl_engine_wake_for_memory(flowdb *db);
 /* Tells waiting writers that there may be room. */
 void fl_engine_notify(flowdb *db);
 

@@ -67,13 +67,24 @@ static bool flush_all(flowdb *db) {
     }
 }
 
+/* Memory that writers will need next, faulted in by a thread that they do not wait for. */
+#define WARM_CHUNKS 6
+
+void fl_engine_wake_for_memory(flowdb *db) {
+    if (db->config.auto_background && fl_chunk_pool_wants(&db->pool, WARM_CHUNKS / 2))
+        fl_engine_wake(db);
+}
+
 static void *flush_main(void *argument) {
     flowdb *db = argument;
+    fl_chunk_pool_warm(&db->pool, WARM_CHUNKS);
     uint32_t longest = FL_MAX(db->config.flush_interval_ms, UINT32_C(10));
     uint32_t pause = 0; /* milliseconds; grows while flushing fails */
     while (!wait_at_most(db, pause > 0 ? pause : db->config.flush_interval_ms,
                          pause > 0 ? NULL : &db->flush_wanted)) {
-        if (flush_all(db))
+        bool flushed = flush_all(db);
+        fl_chunk_pool_warm(&db->pool, WARM_CHUNKS);
+        if (flushed)
             pause = 0;
         else
             pause = FL_MIN(FL_MAX(pause * 2, UINT32_C(10)), longest);

@@ -121,6 +121,7 @@ flowdb_status fl_engine_end_commit(flowdb *db, const struct fl_commit *commit) {
     pthread_mutex_unlock(&db->commit_lock);
     if (status != FLOWDB_OK)
         return status;
+    fl_engine_wake_for_memory(db);
     if (db->config.wal_sync == FLOWDB_SYNC_ALWAYS)
         return fl_engine_sync_to(db, &end);
     return db->config.auto_background ? FLOWDB_OK : sync_if_due(db);

@@ -40,6 +40,12 @@ static void install_frozen(flowdb *db, struct fl_version *now, struct fl_version
     fl_engine_install(db, next);
 }
 
+/* A hash table that starts at a sixteenth of the memtable is seldom outgrown: growing one while
+   writing costs more than its memory. */
+size_t fl_engine_expected_series(const flowdb *db) {
+    return ((size_t)db->config.memtable_size_mb << 20) / 512;
+}
+
 flowdb_status fl_engine_freeze(flowdb *db) {
     struct fl_log *old = &db->logs[db->log_count - 1];
     struct fl_log log;
@@ -50,8 +56,8 @@ flowdb_status fl_engine_freeze(flowdb *db) {
     struct fl_memtable *fresh = NULL;
     /* All that can fail first; the seal is what makes it so. The new hash table is as large as the
        old one was, so that a steady workload never grows it. */
-    status = fl_memtable_create(db->env.alloc, &db->pool, (size_t)fl_memtable_series(now->active),
-                                &fresh);
+    size_t series = FL_MAX((size_t)fl_memtable_series(now->active), fl_engine_expected_series(db));
+    status = fl_memtable_create(db->env.alloc, &db->pool, series, &fresh);
     if (status == FLOWDB_OK)
         status = fl_version_copy_tables(now, FL_LOGS_MAX, &next);
     if (status == FLOWDB_OK)

@@ -206,7 +206,8 @@ static flowdb_status first_version(flowdb *db, const struct fl_recovery *recover
                                    struct fl_memtable *const *frozen, size_t frozen_count) {
     struct fl_memtable *active = NULL;
     struct fl_version *version;
-    flowdb_status status = fl_memtable_create(db->env.alloc, &db->pool, 0, &active);
+    size_t series = db->config.read_only ? 0 : fl_engine_expected_series(db);
+    flowdb_status status = fl_memtable_create(db->env.alloc, &db->pool, series, &active);
     if (status == FLOWDB_OK)
         status = fl_version_create(db->env.alloc, recovery->tables, recovery->table_count,
                                    frozen_count, &version);

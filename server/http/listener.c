@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "http/connections.h"
 #include "http/exchange.h"
 
 /*
@@ -16,6 +17,7 @@
 
 struct fl_http_listener {
     struct fl_http_exchanges exchanges;
+    struct fl_http_connections connections;
     struct MHD_Daemon *daemon;
     int listen_fd; /* ours once the daemon was quiesced, else -1 */
 };
@@ -41,23 +43,31 @@ static unsigned thread_count(void) {
 
 static struct MHD_Daemon *start_daemon(struct fl_http_listener *listener, int listen_fd) {
     const struct fl_limits *limits = &listener->exchanges.service.limits;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG;
-    return MHD_start_daemon(
-        flags, 0, NULL, NULL, fl_http_exchange_advance, &listener->exchanges,
-        MHD_OPTION_EXTERNAL_LOGGER, log_library, listener, MHD_OPTION_LISTEN_SOCKET, listen_fd,
-        MHD_OPTION_THREAD_POOL_SIZE, thread_count(), MHD_OPTION_CONNECTION_LIMIT,
-        limits->max_connections, MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_timeout_secs,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_URI_LOG_CALLBACK,
-        fl_http_exchange_check_target, NULL, MHD_OPTION_NOTIFY_COMPLETED,
-        fl_http_exchange_completed, &listener->exchanges, MHD_OPTION_UNESCAPE_CALLBACK,
-        fl_http_exchange_keep_escapes, NULL, MHD_OPTION_END);
+    struct MHD_OptionItem options[] = {
+        {MHD_OPTION_LISTEN_SOCKET, listen_fd, NULL},
+        {MHD_OPTION_THREAD_POOL_SIZE, thread_count(), NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, limits->max_connections, NULL},
+        {MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_timeout_secs, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)fl_http_connections_notify,
+         &listener->connections},
+        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)fl_http_exchange_check_target, NULL},
+        {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)fl_http_exchange_keep_escapes, NULL},
+        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)fl_http_exchange_completed, &listener->exchanges},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0,
+                            NULL, NULL, fl_http_exchange_advance, &listener->exchanges,
+                            MHD_OPTION_EXTERNAL_LOGGER, log_library, listener, MHD_OPTION_ARRAY,
+                            options, MHD_OPTION_END);
 }
 
 bool fl_http_listener_start(struct fl_http_address *address, const struct fl_http_service *service,
                             struct fl_http_listener **listener, char *reason, size_t reason_size) {
     struct fl_http_listener *made = calloc(1, sizeof *made);
     int listen_fd = -1;
-    if (made == NULL) {
+    if (made == NULL || !fl_http_connections_init(&made->connections)) {
+        free(made);
         snprintf(reason, reason_size, "out of memory");
         return false;
     }
@@ -88,6 +98,9 @@ fail:
 int fl_http_listener_drain(struct fl_http_listener *listener) {
     if (!atomic_exchange(&listener->exchanges.draining, true))
         listener->listen_fd = MHD_quiesce_daemon(listener->daemon);
+    /* Clients are refused at once, rather than queued for nobody. */
+    if (listener->listen_fd >= 0)
+        shutdown(listener->listen_fd, SHUT_RDWR);
     /* A request that ended before `draining` was set told nobody. */
     if (atomic_load(&listener->exchanges.active) == 0)
         eventfd_write(listener->exchanges.idle_event, 1);
@@ -97,8 +110,11 @@ int fl_http_listener_drain(struct fl_http_listener *listener) {
 void fl_http_listener_stop(struct fl_http_listener *listener) {
     if (listener == NULL)
         return;
-    if (listener->daemon != NULL)
+    if (listener->daemon != NULL) {
+        fl_http_connections_end(&listener->connections);
         MHD_stop_daemon(listener->daemon);
+    }
+    fl_http_connections_deinit(&listener->connections);
     if (listener->listen_fd >= 0)
         close(listener->listen_fd);
     if (listener->exchanges.idle_event >= 0)

@@ -19,7 +19,7 @@ import unittest
 import urllib.parse
 
 BINARY = os.environ["FLOWDB_SERVER_BIN"]
-DEADLINE = 120
+DEADLINE = 30
 NEVER = 2**63 - 1
 
 

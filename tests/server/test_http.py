@@ -272,6 +272,7 @@ class Sizes(ServerTest):
 
 class Hostile(ServerTest):
     def test_the_log_cannot_be_forged(self):
+        self.server.stop()
         self.start("--log-level", "debug")
         forged = b"level=error msg=\"forged\""
         for request in (b"GET /\x1b[31m\r" + forged + b" HTTP/1.1\r\n",

@@ -35,7 +35,7 @@ class CheckLengths(unittest.TestCase):
     def test_rejects_a_file_of_1001_lines(self):
         for name in ("src/base/a.c", "include/flowdb/a.h", "tests/server/a.py", "scripts/a"):
             self.assertEqual(
-                problems_of(name, "int x;\n" * 1001),
+                problems_of(name, "#! /bin/sh\n" * 1001),
                 [f"{name}:1: 1001 lines; 1000 are the most"],
             )
 

@@ -22,7 +22,7 @@
 #include "workload.h"
 
 enum {
-    BATCHES_PER_ROUND = 1500, /* of one thread; then the child closes the database */
+    BATCHES_PER_ROUND = 4000, /* of one thread; then the child closes the database */
     ROUNDS_PER_FOLDER = 8,    /* at most */
     ROUND_SECONDS = 120       /* a round that takes longer hangs */
 };
@@ -225,7 +225,7 @@ static void kill_writer(struct test *test) {
     /* Half of the deaths come after a time, from within open on; half after a number of batches. */
     bool by_time = crash_random_chance(&test->random, 50);
     uint32_t count = by_time ? UINT32_MAX : crash_random_log(&test->random, 1, 6000);
-    int64_t delay_us = crash_random_log(&test->random, 500, by_time ? 300000 : 1000000);
+    int64_t delay_us = crash_random_log(&test->random, 500, by_time ? 600000 : 1000000);
     if (!by_time)
         delay_us += 1000000;
     if (pipe(pipes) != 0)

@@ -22,6 +22,7 @@ int api_setup_closed(void **state) {
     api->config = flowdb_config_default();
     api->config.data_dir = api->folder;
     api->config.memtable_size_mb = 1;
+    api->config.wal_segment_size_mb = 1; /* small files: tests make many */
     *state = api;
     return 0;
 }

@@ -156,19 +156,6 @@ static void init_writes_no_more_than_the_size_that_it_is_given(void **state) {
         assert_int_equal(room.beyond[i], 0xa5);
 }
 
-/* A program that was compiled against an older header has a smaller struct. */
-static void fields_beyond_the_callers_struct_size_have_their_defaults(void **state) {
-    struct api *api = *state;
-    flowdb_config config;
-    memset(&config, 0xff, sizeof config);
-    flowdb_config_init(&config, offsetof(flowdb_config, gc_interval_secs));
-    config.data_dir = api->folder;
-    api_assert_ok(flowdb_config_validate(&config));
-    api_assert_ok(flowdb_open(&config, &api->db));
-    api_put(api, "a", 1, "x");
-    api_assert_get(api, "a", 1, "x");
-}
-
 static void a_config_that_was_never_initialised_is_refused(void **state) {
     (void)state;
     flowdb_config config;
@@ -196,10 +183,12 @@ static void a_null_config_means_the_defaults(void **state) {
     assert_int_equal(chdir(api->folder), 0);
     flowdb_status status = flowdb_open(NULL, &api->db);
     int found = access("data/LOCK", F_OK);
+    flowdb_status closed = status == FLOWDB_OK ? flowdb_close(api->db) : FLOWDB_OK;
+    api->db = NULL;
     assert_int_equal(chdir(here), 0);
     api_assert_ok(status);
+    api_assert_ok(closed);
     assert_int_equal(found, 0);
-    api_put(api, "a", 1, "x");
 }
 
 static void every_status_has_a_name_and_other_numbers_are_unknown(void **state) {
@@ -232,7 +221,6 @@ int main(void) {
         cmocka_unit_test(data_dir_must_be_given),
         cmocka_unit_test(validating_looks_at_no_file),
         cmocka_unit_test(init_writes_no_more_than_the_size_that_it_is_given),
-        API_TEST_CLOSED(fields_beyond_the_callers_struct_size_have_their_defaults),
         cmocka_unit_test(a_config_that_was_never_initialised_is_refused),
         cmocka_unit_test(null_is_no_config_to_validate),
         API_TEST_CLOSED(open_makes_the_same_check_and_leaves_its_output_untouched),

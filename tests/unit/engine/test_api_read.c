@@ -187,19 +187,6 @@ static void checksums_and_cache_change_no_answer(void **state) {
     }
 }
 
-/* A program that was compiled against an older header has a smaller struct. */
-static void read_options_beyond_the_callers_struct_size_have_their_defaults(void **state) {
-    struct api *api = *state;
-    flowdb_read_options options;
-    put_letters(api);
-    memset(&options, 0xff, sizeof options);
-    flowdb_read_options_init(&options, offsetof(flowdb_read_options, limit));
-    assert_true(options.limit == SIZE_MAX);
-    options.limit = 1; /* beyond what the caller knows of */
-    options.reverse = true;
-    api_assert_query(api, flowdb_range_prefix(flowdb_str("a")), &options, "ab@1=AB1 a@1=A1");
-}
-
 static void results_outlive_the_database(void **state) {
     struct api *api = *state;
     flowdb_result one = {0}, latest = {0}, many = {0};
@@ -286,7 +273,6 @@ int main(void) {
         API_TEST_EVERYWHERE(a_limit_cuts_at_the_end_that_the_order_reaches_last),
         API_TEST_EVERYWHERE(a_limit_counts_live_records_only),
         API_TEST_EVERYWHERE(checksums_and_cache_change_no_answer),
-        API_TEST(read_options_beyond_the_callers_struct_size_have_their_defaults),
         API_TEST_EVERYWHERE(results_outlive_the_database),
         API_TEST(a_failed_read_leaves_its_output_untouched),
         API_TEST_EVERYWHERE(ranges_are_right_across_many_blocks_and_tables),

@@ -120,7 +120,7 @@ static void a_batch_over_256_mib_is_refused_and_stays_as_it_was(void **state) {
         status = flowdb_batch_put(batch, flowdb_str("k"), added, FLOWDB_NEVER, value);
         added += status == FLOWDB_OK;
     }
-    api_assert_fails(FLOWDB_INVALID_ARGUMENT, "256", status);
+    api_assert_fails(FLOWDB_INVALID_ARGUMENT, "268435456", status);
     assert_int_equal(added, 15);
     assert_int_equal(flowdb_batch_count(batch), 15);
     flowdb_batch_destroy(batch);
@@ -128,7 +128,7 @@ static void a_batch_over_256_mib_is_refused_and_stays_as_it_was(void **state) {
     flowdb_record records[16];
     for (unsigned i = 0; i < 16; i++)
         records[i] = (flowdb_record){flowdb_str("k"), i, FLOWDB_NEVER, value};
-    api_assert_fails(FLOWDB_INVALID_ARGUMENT, "256", flowdb_write(api->db, records, 16));
+    api_assert_fails(FLOWDB_INVALID_ARGUMENT, "268435456", flowdb_write(api->db, records, 16));
     api_assert_all(api, "");
     letters_free(value);
 }

@@ -1,0 +1,294 @@
+/* Iterators: snapshots, seeking, skipping keys, limits, ends. */
+#include "api_fixture.h"
+
+static void put_series(struct api *api) {
+    static const char *const keys[] = {"a", "b", "c", "e"};
+    static const char *const values[] = {"10", "20", "30"};
+    for (int64_t ts = 0; ts < 3; ts++)
+        for (unsigned i = 0; i < 4; i++)
+            api_put(api, keys[i], 10 * (ts + 1), values[ts]);
+}
+
+/* From here on there are iterators, which do not outlive their database. */
+static void stay_open(struct api *api) {
+    if (api->place == API_REOPENED)
+        api->place = API_TABLES;
+}
+
+static flowdb_iterator *scan_limited(struct api *api, flowdb_range range, bool reverse,
+                                     size_t limit) {
+    flowdb_read_options options = flowdb_read_options_default();
+    flowdb_iterator *iterator = NULL;
+    options.reverse = reverse;
+    options.limit = limit;
+    api_assert_ok(flowdb_scan(api->db, &range, &options, &iterator));
+    return iterator;
+}
+
+static void next_returns_the_records_in_order_and_then_done_again_and_again(void **state) {
+    struct api *api = *state;
+    api_put(api, "a", 1, "x");
+    api_put(api, "b", 1, "y");
+    flowdb_iterator *iterator = api_scan(api, flowdb_range_all(), false);
+    api_assert_next(iterator, "a@1=x");
+    api_assert_next(iterator, "b@1=y");
+    api_assert_next(iterator, "done");
+    api_assert_next(iterator, "done");
+    api_assert_next_key(iterator, "done");
+    flowdb_iterator_destroy(iterator);
+}
+
+static void next_key_skips_what_is_left_of_the_current_key(void **state) {
+    struct api *api = *state;
+    put_series(api);
+    flowdb_iterator *iterator = api_scan(api, flowdb_range_all(), false);
+    api_assert_next_key(iterator, "a@10=10");
+    api_assert_next_key(iterator, "b@10=10");
+    api_assert_next(iterator, "b@20=20");
+    api_assert_next_key(iterator, "c@10=10");
+    api_assert_next(iterator, "c@20=20");
+    api_assert_next(iterator, "c@30=30");
+    api_assert_next_key(iterator, "e@10=10");
+    api_assert_next_key(iterator, "done");
+    api_assert_next(iterator, "done");
+    flowdb_iterator_destroy(iterator);
+}
+
+static void next_key_backwards_returns_the_latest_record_of_each_key(void **state) {
+    struct api *api = *state;
+    put_series(api);
+    flowdb_iterator *iterator = api_scan(api, flowdb_range_all(), true);
+    api_assert_next_key(iterator, "e@30=30");
+    api_assert_next_key(iterator, "c@30=30");
+    api_assert_next(iterator, "c@20=20");
+    api_assert_next_key(iterator, "b@30=30");
+    api_assert_next_key(iterator, "a@30=30");
+    api_assert_next_key(iterator, "done");
+    flowdb_iterator_destroy(iterator);
+}
+
+static void next_key_skips_keys_that_hold_nothing_live_in_the_range(void **state) {
+    struct api *api = *state;
+    put_series(api);
+    api_delete_range(api, "b", "c");
+    api_delete(api, "c", 20);
+    flowdb_iterator *iterator = api_scan(api, flowdb_range_time(15, 25), false);
+    api_assert_next_key(iterator, "a@20=20");
+    api_assert_next_key(iterator, "e@20=20");
+    api_assert_next_key(iterator, "done");
+    flowdb_iterator_destroy(iterator);
+}
+
+static void seek_goes_forwards_and_backwards_to_the_first_record_at_or_after(void **state) {
+    struct api *api = *state;
+    put_series(api);
+    flowdb_iterator *iterator = api_scan(api, flowdb_range_all(), false);
+    api_assert_ok(flowdb_iterator_seek(iterator, flowdb_str("b"), 20));
+    api_assert_next(iterator, "b@20=20");
+    api_assert_ok(flowdb_iterator_seek(iterator, flowdb_str("b"), 21));
+    api_assert_next(iterator, "b@30=30");
+    api_assert_ok(flowdb_iterator_seek(iterator, flowdb_str("b"), 31));
+    api_assert_next(iterator, "c@10=10");
+    api_assert_ok(flowdb_iterator_seek(iterator, flowdb_str("d"), INT64_MIN));
+    api_assert_next(iterator, "e@10=10");
+    api_assert_ok(flowdb_iterator_seek(iterator, flowdb_str("a"), INT64_MIN));
+    api_assert_next(iterator, "a@10=10");
+    api_assert_ok(flowdb_iterator_seek(iterator, flowdb_str("z"), 0));
+    api_assert_next(iterator, "done");
+    api_assert_ok(flowdb_iterator_seek(iterator, flowdb_str("e"), 30));
+    api_assert_next(iterator, "e@30=30");
+    api_assert_next(iterator, "done");
+    flowdb_iterator_destroy(iterator);
+}
+
+static void seek_in_reverse_goes_to_the_first_record_at_or_before(void **state) {
+    struct api *api = *state;
+    put_series(api);
+    flowdb_iterator *iterator = api_scan(api, flowdb_range_all(), true);
+    api_assert_ok(flowdb_iterator_seek(iterator, flowdb_str("b"), 20));
+    api_assert_next(iterator, "b@20=20");
+    api_assert_ok(flowdb_iterator_seek(iterator, flowdb_str("b"), 9));
+    api_assert_next(iterator, "a@30=30");
+    api_assert_ok(flowdb_iterator_seek(iterator, flowdb_str("d"), 0));
+    api_assert_next(iterator, "c@30=30");
+    api_assert_ok(flowdb_iterator_seek(iterator, flowdb_str("A"), 0));
+    api_assert_next(iterator, "done");
+    api_assert_ok(flowdb_iterator_seek(iterator, flowdb_str("z"), 0));
+    api_assert_next(iterator, "e@30=30");
+    flowdb_iterator_destroy(iterator);
+}
+
+static void seek_stays_inside_the_range(void **state) {
+    struct api *api = *state;
+    put_series(api);
+    flowdb_range range = flowdb_range_keys_time(flowdb_str("b"), flowdb_str("c"), 15, 25);
+    flowdb_iterator *iterator = api_scan(api, range, false);
+    api_assert_ok(flowdb_iterator_seek(iterator, flowdb_str("a"), 0));
+    api_assert_next(iterator, "b@20=20");
+    api_assert_ok(flowdb_iterator_seek(iterator, flowdb_str("b"), 25));
+    api_assert_next(iterator, "c@20=20");
+    api_assert_ok(flowdb_iterator_seek(iterator, flowdb_str("e"), 0));
+    api_assert_next(iterator, "done");
+    flowdb_iterator_destroy(iterator);
+    iterator = api_scan(api, range, true);
+    api_assert_ok(flowdb_iterator_seek(iterator, flowdb_str("z"), 0));
+    api_assert_rest(iterator, "c@20=20 b@20=20");
+    flowdb_iterator_destroy(iterator);
+}
+
+static void seek_works_after_done(void **state) {
+    struct api *api = *state;
+    put_series(api);
+    flowdb_iterator *iterator = api_scan(api, flowdb_range_prefix(flowdb_str("c")), false);
+    api_assert_rest(iterator, "c@10=10 c@20=20 c@30=30");
+    api_assert_ok(flowdb_iterator_seek(iterator, flowdb_str("c"), 20));
+    api_assert_rest(iterator, "c@20=20 c@30=30");
+    flowdb_iterator_destroy(iterator);
+}
+
+static void after_a_seek_there_is_no_current_key_to_skip(void **state) {
+    struct api *api = *state;
+    put_series(api);
+    flowdb_iterator *iterator = api_scan(api, flowdb_range_all(), false);
+    api_assert_next(iterator, "a@10=10");
+    api_assert_ok(flowdb_iterator_seek(iterator, flowdb_str("a"), 20));
+    api_assert_next_key(iterator, "a@20=20");
+    api_assert_next_key(iterator, "b@10=10");
+    flowdb_iterator_destroy(iterator);
+}
+
+static void a_limit_counts_what_was_returned_across_seeks_and_skips(void **state) {
+    struct api *api = *state;
+    put_series(api);
+    flowdb_iterator *iterator = scan_limited(api, flowdb_range_all(), false, 4);
+    api_assert_next(iterator, "a@10=10");
+    api_assert_next_key(iterator, "b@10=10");
+    api_assert_ok(flowdb_iterator_seek(iterator, flowdb_str("c"), 0));
+    api_assert_next(iterator, "c@10=10");
+    api_assert_next(iterator, "c@20=20");
+    api_assert_next(iterator, "done");
+    api_assert_ok(flowdb_iterator_seek(iterator, flowdb_str("a"), 0));
+    api_assert_next(iterator, "done");
+    api_assert_next_key(iterator, "done");
+    flowdb_iterator_destroy(iterator);
+}
+
+static void a_scan_sees_the_database_as_it_was_when_it_was_opened(void **state) {
+    struct api *api = *state;
+    put_series(api);
+    flowdb_iterator *forwards = api_scan(api, flowdb_range_prefix(flowdb_str("b")), false);
+    flowdb_iterator *backwards = api_scan(api, flowdb_range_prefix(flowdb_str("b")), true);
+    api_assert_next(forwards, "b@10=10");
+    stay_open(api);
+    api_put(api, "b", 20, "changed");
+    api_put(api, "b", 15, "added");
+    api_put(api, "b", 40, "added");
+    api_delete(api, "b", 10);
+    api_delete_range(api, "a", "z");
+    api_put_until(api, "b", 30, 1000, "expired");
+    api_assert_ok(flowdb_flush(api->db));
+    api_assert_all(api, "");
+    api_assert_rest(forwards, "b@20=20 b@30=30");
+    api_assert_rest(backwards, "b@30=30 b@20=20 b@10=10");
+    api_assert_ok(flowdb_iterator_seek(forwards, flowdb_str("b"), 15));
+    api_assert_rest(forwards, "b@20=20 b@30=30");
+    flowdb_iterator_destroy(forwards);
+    flowdb_iterator_destroy(backwards);
+}
+
+static void a_range_is_borrowed_for_the_call_only(void **state) {
+    struct api *api = *state;
+    char start[] = "b", end[] = "c", prefix[] = "b";
+    put_series(api);
+    flowdb_range keys = flowdb_range_keys(flowdb_str(start), flowdb_str(end));
+    flowdb_range prefixed = flowdb_range_prefix(flowdb_str(prefix));
+    flowdb_iterator *one = api_scan(api, keys, false), *two = api_scan(api, prefixed, true);
+    start[0] = end[0] = prefix[0] = 'z';
+    memset(&keys, 0xff, sizeof keys);
+    memset(&prefixed, 0xff, sizeof prefixed);
+    api_assert_rest(one, "b@10=10 b@20=20 b@30=30 c@10=10 c@20=20 c@30=30");
+    api_assert_rest(two, "b@30=30 b@20=20 b@10=10");
+    flowdb_iterator_destroy(one);
+    flowdb_iterator_destroy(two);
+}
+
+static void a_returned_record_is_valid_until_the_next_call(void **state) {
+    struct api *api = *state;
+    put_series(api);
+    flowdb_iterator *iterator = api_scan(api, flowdb_range_all(), false);
+    flowdb_record record;
+    api_assert_ok(flowdb_iterator_next(iterator, &record));
+    stay_open(api);
+    for (unsigned i = 0; i < 20; i++)
+        api_put(api, "a", 10, "changed-under-it");
+    api_assert_ok(flowdb_flush(api->db));
+    assert_int_equal(record.key.size, 1);
+    assert_memory_equal(record.key.data, "a", 1);
+    assert_memory_equal(record.value.data, "10", 2);
+    flowdb_iterator_destroy(iterator);
+}
+
+static void close_with_iterators_alive_is_refused_and_changes_nothing(void **state) {
+    struct api *api = *state;
+    put_series(api);
+    flowdb_iterator *one = api_scan(api, flowdb_range_prefix(flowdb_str("a")), false);
+    flowdb_iterator *two = api_scan(api, flowdb_range_prefix(flowdb_str("e")), false);
+    stay_open(api);
+    api_assert_fails(FLOWDB_INVALID_ARGUMENT, "iterator", flowdb_close(api->db));
+    api_put(api, "f", 1, "still-open");
+    api_assert_rest(one, "a@10=10 a@20=20 a@30=30");
+    flowdb_iterator_destroy(one);
+    api_assert_fails(FLOWDB_INVALID_ARGUMENT, "iterator", flowdb_close(api->db));
+    flowdb_iterator_destroy(two);
+    api_reopen(api);
+    api_assert_get(api, "f", 1, "still-open");
+}
+
+static void an_iterator_over_nothing_is_done_at_once(void **state) {
+    struct api *api = *state;
+    flowdb_iterator *iterator = api_scan(api, flowdb_range_all(), false);
+    api_assert_next(iterator, "done");
+    api_assert_ok(flowdb_iterator_seek(iterator, flowdb_str("a"), 0));
+    api_assert_next_key(iterator, "done");
+    flowdb_iterator_destroy(iterator);
+    put_series(api);
+    iterator = api_scan(api, flowdb_range_keys(flowdb_str("x"), flowdb_str("b")), true);
+    api_assert_next(iterator, "done");
+    api_assert_ok(flowdb_iterator_seek(iterator, flowdb_str("c"), 20));
+    api_assert_next(iterator, "done");
+    flowdb_iterator_destroy(iterator);
+}
+
+static void done_leaves_the_record_untouched(void **state) {
+    struct api *api = *state;
+    flowdb_iterator *iterator = api_scan(api, flowdb_range_all(), false);
+    flowdb_record record;
+    memset(&record, 0x5a, sizeof record);
+    flowdb_record before = record;
+    assert_int_equal(flowdb_iterator_next(iterator, &record), FLOWDB_DONE);
+    assert_int_equal(flowdb_iterator_next_key(iterator, &record), FLOWDB_DONE);
+    assert_memory_equal(&record, &before, sizeof record);
+    flowdb_iterator_destroy(iterator);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        API_TEST_EVERYWHERE(next_returns_the_records_in_order_and_then_done_again_and_again),
+        API_TEST_EVERYWHERE(next_key_skips_what_is_left_of_the_current_key),
+        API_TEST_EVERYWHERE(next_key_backwards_returns_the_latest_record_of_each_key),
+        API_TEST_EVERYWHERE(next_key_skips_keys_that_hold_nothing_live_in_the_range),
+        API_TEST_EVERYWHERE(seek_goes_forwards_and_backwards_to_the_first_record_at_or_after),
+        API_TEST_EVERYWHERE(seek_in_reverse_goes_to_the_first_record_at_or_before),
+        API_TEST_EVERYWHERE(seek_stays_inside_the_range),
+        API_TEST_EVERYWHERE(seek_works_after_done),
+        API_TEST_EVERYWHERE(after_a_seek_there_is_no_current_key_to_skip),
+        API_TEST_EVERYWHERE(a_limit_counts_what_was_returned_across_seeks_and_skips),
+        API_TEST_EVERYWHERE(a_scan_sees_the_database_as_it_was_when_it_was_opened),
+        API_TEST_EVERYWHERE(a_range_is_borrowed_for_the_call_only),
+        API_TEST_EVERYWHERE(a_returned_record_is_valid_until_the_next_call),
+        API_TEST_EVERYWHERE(close_with_iterators_alive_is_refused_and_changes_nothing),
+        API_TEST_EVERYWHERE(an_iterator_over_nothing_is_done_at_once),
+        API_TEST(done_leaves_the_record_untouched),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -112,17 +112,17 @@ FLOWDB_API void flowdb_result_free(flowdb_result *result);
 
 typedef enum flowdb_status {
     FLOWDB_OK = 0,
-    FLOWDB_DONE,             /* an iterator has no more records */
-    FLOWDB_NOT_FOUND,        /* no such record, or no such database and create_if_missing is false */
+    FLOWDB_DONE,      /* an iterator has no more records */
+    FLOWDB_NOT_FOUND, /* no such record, or no such database and create_if_missing is false */
     FLOWDB_INVALID_ARGUMENT, /* the message names the argument and its range; nothing changed */
     FLOWDB_IO_ERROR,         /* the message names the file and the system's error */
-    FLOWDB_CORRUPTION,       /* a checksum or structure on disk is wrong: file and offset are named */
-    FLOWDB_NO_MEMORY,        /* nothing changed */
-    FLOWDB_NO_SPACE,         /* the disk is full: the write left no trace, reads go on */
-    FLOWDB_LOCKED,           /* the directory is open already, in another process or in this one */
-    FLOWDB_READ_ONLY,        /* opened so, or writes stopped after an I/O failure that put durability
+    FLOWDB_CORRUPTION, /* a checksum or structure on disk is wrong: file and offset are named */
+    FLOWDB_NO_MEMORY,  /* nothing changed */
+    FLOWDB_NO_SPACE,   /* the disk is full: the write left no trace, reads go on */
+    FLOWDB_LOCKED,     /* the directory is open already, in another process or in this one */
+    FLOWDB_READ_ONLY,  /* opened so, or writes stopped after an I/O failure that put durability
                                 in doubt; reopening decides what survived */
-    FLOWDB_UNSUPPORTED       /* the files were written by a newer format than this library reads */
+    FLOWDB_UNSUPPORTED /* the files were written by a newer format than this library reads */
 } flowdb_status;
 
 /* "FLOWDB_OK" and so on; "FLOWDB_UNKNOWN" for a number that is no status. Never NULL. */
@@ -164,8 +164,8 @@ typedef enum flowdb_wal_sync {
  * borrowed until flowdb_open returns. Defaults and ranges stand beside the fields.
  */
 typedef struct flowdb_config {
-    size_t struct_size;   /* set by flowdb_config_init; lets the struct grow within one ABI */
-    const char *data_dir; /* "./data" */
+    size_t struct_size;     /* set by flowdb_config_init; lets the struct grow within one ABI */
+    const char *data_dir;   /* "./data" */
     bool create_if_missing; /* true: an absent or empty directory becomes an empty database */
     bool read_only;         /* false; true: no file is written, no lock taken, writes are refused */
     bool auto_background;   /* true: flush and WAL sync run on the engine's own threads; false:
@@ -187,7 +187,7 @@ typedef struct flowdb_config {
     uint32_t time_bucket_secs;        /* 3600 (from 1) */
     uint32_t index_memory_budget_mb;  /* 256 */
     uint32_t block_cache_capacity_mb; /* 128 */
-    uint32_t disk_reserve_mb;         /* 64: below this much free space writes get FLOWDB_NO_SPACE */
+    uint32_t disk_reserve_mb; /* 64: below this much free space writes get FLOWDB_NO_SPACE */
     /* Called with one line at a time, without a newline, from any thread, the engine's own too, and
        maybe while the engine holds locks: it must not call back into the database. NULL: silent. */
     void (*log)(void *log_context, flowdb_log_level level, const char *message);
@@ -248,7 +248,7 @@ FLOWDB_API flowdb_status flowdb_write(flowdb *db, const flowdb_record *records, 
  * A batch collects puts and deletes in order; where they meet on one record the later wins. Its
  * keys and values are copied in as they are added.
  */
-FLOWDB_API flowdb_batch *flowdb_batch_create(void); /* NULL only when memory is out */
+FLOWDB_API flowdb_batch *flowdb_batch_create(void);        /* NULL only when memory is out */
 FLOWDB_API void flowdb_batch_destroy(flowdb_batch *batch); /* NULL is fine */
 FLOWDB_API void flowdb_batch_clear(flowdb_batch *batch);   /* empties it; its memory is kept */
 FLOWDB_API size_t flowdb_batch_count(const flowdb_batch *batch); /* entries, deletes too */

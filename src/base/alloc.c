@@ -26,8 +26,8 @@ static void system_release(void *context, void *memory) {
    to aligned ones, and a fault on 2 MiB costs an eighth of 512 faults on 4 KiB. */
 static void *map_aligned(size_t size) {
     size_t padded = size + HUGE_PAGE;
-    uint8_t *region =
-        mmap(NULL, padded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *region = mmap(NULL, padded, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (region == MAP_FAILED)
         return NULL;
     size_t before = (HUGE_PAGE - (uintptr_t)region % HUGE_PAGE) % HUGE_PAGE;

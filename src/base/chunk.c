@@ -6,8 +6,8 @@
 
 void fl_chunk_pool_init(struct fl_chunk_pool *pool, const struct fl_alloc *alloc, size_t chunk_size,
                         size_t spare_max) {
-    *pool = (struct fl_chunk_pool){
-        .alloc = alloc, .chunk_size = chunk_size, .spare_max = spare_max};
+    *pool =
+        (struct fl_chunk_pool){.alloc = alloc, .chunk_size = chunk_size, .spare_max = spare_max};
     pthread_mutex_init(&pool->lock, NULL);
 }
 

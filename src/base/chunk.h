@@ -38,8 +38,8 @@ struct fl_chunk_pool {
     /* guarded by lock */
     struct fl_chunk *spare;
     _Atomic size_t spare_count; /* written under lock, read as a hint without */
-    struct fl_chunk *current; /* spans are carved from this one */
-    _Atomic uint64_t resident; /* bytes of all chunks that exist */
+    struct fl_chunk *current;   /* spans are carved from this one */
+    _Atomic uint64_t resident;  /* bytes of all chunks that exist */
 };
 
 /* A piece of a chunk, with a reference of it that the owner of the span must give back. */

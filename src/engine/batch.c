@@ -25,8 +25,8 @@ flowdb_status fl_check_value(flowdb_slice value) {
 flowdb_status fl_check_range(flowdb_slice start, flowdb_slice end) {
     if (start.size > FL_KEY_MAX || end.size > FL_KEY_MAX)
         return fl_fail(FLOWDB_INVALID_ARGUMENT, "%s has %zu bytes, outside 0..%zu",
-                       start.size > FL_KEY_MAX ? "start" : "end",
-                       FL_MAX(start.size, end.size), FL_KEY_MAX);
+                       start.size > FL_KEY_MAX ? "start" : "end", FL_MAX(start.size, end.size),
+                       FL_KEY_MAX);
     if ((start.data == NULL && start.size > 0) || (end.data == NULL && end.size > 0))
         return fl_fail(FLOWDB_INVALID_ARGUMENT, "%s is NULL with a size above 0",
                        start.data == NULL && start.size > 0 ? "start" : "end");
@@ -90,8 +90,7 @@ static flowdb_status reserve_hash(flowdb_batch *batch) {
     if (batch->count < batch->hash_capacity)
         return FLOWDB_OK;
     uint32_t capacity = FL_MAX(batch->hash_capacity * 2, UINT32_C(128));
-    uint64_t *hashes =
-        fl_reallocate(batch->alloc, batch->hashes, capacity * sizeof *hashes);
+    uint64_t *hashes = fl_reallocate(batch->alloc, batch->hashes, capacity * sizeof *hashes);
     if (hashes == NULL)
         return fl_fail_memory("a batch", capacity * sizeof *hashes);
     batch->hashes = hashes;
@@ -117,8 +116,8 @@ static flowdb_status check_batch(const flowdb_batch *batch) {
     return batch != NULL ? FLOWDB_OK : fl_fail(FLOWDB_INVALID_ARGUMENT, "batch is NULL");
 }
 
-flowdb_status flowdb_batch_put(flowdb_batch *batch, flowdb_slice key, int64_t ts,
-                               int64_t expire_at, flowdb_slice value) {
+flowdb_status flowdb_batch_put(flowdb_batch *batch, flowdb_slice key, int64_t ts, int64_t expire_at,
+                               flowdb_slice value) {
     flowdb_status status = check_batch(batch);
     if (status == FLOWDB_OK)
         status = fl_check_key(key);
@@ -131,13 +130,11 @@ flowdb_status flowdb_batch_delete(flowdb_batch *batch, flowdb_slice key, int64_t
     flowdb_status status = check_batch(batch);
     if (status == FLOWDB_OK)
         status = fl_check_key(key);
-    return status == FLOWDB_OK
-               ? add(batch, FL_OP_DELETE, key, ts, FLOWDB_NEVER, (flowdb_slice){0})
-               : status;
+    return status == FLOWDB_OK ? add(batch, FL_OP_DELETE, key, ts, FLOWDB_NEVER, (flowdb_slice){0})
+                               : status;
 }
 
-flowdb_status flowdb_batch_delete_range(flowdb_batch *batch, flowdb_slice start,
-                                        flowdb_slice end) {
+flowdb_status flowdb_batch_delete_range(flowdb_batch *batch, flowdb_slice start, flowdb_slice end) {
     flowdb_status status = check_batch(batch);
     if (status == FLOWDB_OK)
         status = fl_check_range(start, end);

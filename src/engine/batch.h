@@ -7,8 +7,8 @@
 
 struct flowdb_batch {
     const struct fl_alloc *alloc;
-    uint8_t *data;    /* FL_WAL_FRAME_HEADER bytes of room, then the entries; NULL while empty */
-    size_t size;      /* with that room */
+    uint8_t *data; /* FL_WAL_FRAME_HEADER bytes of room, then the entries; NULL while empty */
+    size_t size;   /* with that room */
     size_t capacity;
     uint64_t *hashes; /* of each entry's key */
     uint32_t count;

@@ -38,7 +38,8 @@ struct field {
     uint64_t low, high;
 };
 
-#define FIELD(name, wide, low, high) {#name, offsetof(flowdb_config, name), wide, low, high}
+#define FIELD(name, wide, low, high) \
+    { #name, offsetof(flowdb_config, name), wide, low, high }
 #define MB_MAX 65536 /* 64 GiB */
 
 static const struct field fields[] = {

@@ -61,7 +61,7 @@ struct flowdb {
     _Atomic uint64_t next_id;
     _Atomic int64_t latest_time_us; /* the highest wall clock seen: expiry never runs backwards */
     _Atomic uint64_t iterators;     /* alive */
-    _Atomic size_t frozen_count;    /* log_count - 1, for waiting writers; written under commit_lock */
+    _Atomic size_t frozen_count; /* log_count - 1, for waiting writers; written under commit_lock */
 
     pthread_mutex_t manifest_lock;
     struct fl_manifest *manifest; /* guarded by manifest_lock; NULL when read-only */
@@ -170,7 +170,6 @@ flowdb_status fl_engine_flush_oldest(flowdb *db);
 /* Appends an edit, in a new manifest where the old one has had its day. The caller fills in what
    changes; the numbers that every edit carries are added here. */
 flowdb_status fl_engine_append_edit(flowdb *db, struct fl_manifest_edit *edit);
-
 
 /* ---- engine_background.c ---- */
 

@@ -88,8 +88,8 @@ static flowdb_status log_and_apply(flowdb *db, const struct fl_commit *commit) {
                                      .first_seq = db->next_seq,
                                      .count = commit->count,
                                      .durable = db->durable};
-    status = fl_wal_append(writer, commit->frame, &info,
-                           db->config.wal_sync == FLOWDB_SYNC_BUFFERED);
+    status =
+        fl_wal_append(writer, commit->frame, &info, db->config.wal_sync == FLOWDB_SYNC_BUFFERED);
     if (status != FLOWDB_OK) {
         fl_memtable_cancel(active);
         if (fl_wal_broken(writer))

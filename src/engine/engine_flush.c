@@ -73,8 +73,7 @@ static flowdb_status renew_manifest(flowdb *db) {
     struct fl_manifest *fresh;
     uint64_t old_id = fl_manifest_id(db->manifest);
     struct fl_manifest_state state;
-    flowdb_status status =
-        fl_manifest_state_copy(fl_manifest_state(db->manifest), &state);
+    flowdb_status status = fl_manifest_state_copy(fl_manifest_state(db->manifest), &state);
     if (status != FLOWDB_OK)
         return status;
     uint64_t id = fl_engine_new_id(db);
@@ -155,8 +154,8 @@ static flowdb_status install_table(flowdb *db, struct fl_table *table) {
     struct fl_manifest_edit edit = {0};
     if (table != NULL) {
         const struct fl_table_properties *properties = fl_table_properties(table);
-        added = (struct fl_table_meta){.id = fl_table_id(table),
-                                       .file_size = properties->file_size};
+        added =
+            (struct fl_table_meta){.id = fl_table_id(table), .file_size = properties->file_size};
         edit.added = &added;
         edit.added_count = 1;
         edit.last_seq = properties->max_seq;

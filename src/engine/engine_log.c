@@ -9,8 +9,7 @@ flowdb_status fl_engine_create_log(flowdb *db, uint64_t previous, struct fl_log 
     if (path == NULL)
         return FLOWDB_NO_MEMORY;
     uint64_t expected = (uint64_t)db->config.wal_segment_size_mb << 20;
-    flowdb_status status =
-        fl_wal_create(&db->env, path, made.id, previous, expected, &made.writer);
+    flowdb_status status = fl_wal_create(&db->env, path, made.id, previous, expected, &made.writer);
     if (status == FLOWDB_OK)
         status = fl_fs_sync_dir(db->env.fs, db->wal_dir);
     if (status != FLOWDB_OK) {
@@ -45,8 +44,8 @@ static flowdb_status plan_sync(flowdb *db, struct sync_plan *plan) {
     plan->position =
         (struct fl_wal_position){.log = active->id, .offset = fl_wal_written(active->writer)};
     plan->seq = db->next_seq - 1;
-    bool done = db->durable.log == plan->position.log &&
-                db->durable.offset >= plan->position.offset;
+    bool done =
+        db->durable.log == plan->position.log && db->durable.offset >= plan->position.offset;
     for (size_t i = 0; i < db->log_count && !done; i++) {
         if (db->logs[i].id >= db->durable.log)
             plan->writers[plan->count++] = db->logs[i].writer;

@@ -279,7 +279,8 @@ static flowdb_status recover(flowdb *db) {
     remove_leftovers(db, &recovery);
     fl_engine_log(db, FLOWDB_LOG_INFO,
                   "opened %s: %zu tables, %" PRIu64 " entries replayed from %zu logs, %" PRIu64
-                  " of them torn", db->config.data_dir, recovery.table_count, recovery.records,
+                  " of them torn",
+                  db->config.data_dir, recovery.table_count, recovery.records,
                   recovery.memtable_count, recovery.torn_logs);
 done:
     fl_recovery_deinit(db, &recovery);
@@ -295,8 +296,7 @@ static flowdb_status recover_read_only(flowdb *db) {
         struct fl_recovery recovery;
         status = fl_recovery_read(db, &recovery);
         if (status == FLOWDB_OK && recovery.is_new)
-            status =
-                fl_fail(FLOWDB_NOT_FOUND, "there is no database in %s", db->config.data_dir);
+            status = fl_fail(FLOWDB_NOT_FOUND, "there is no database in %s", db->config.data_dir);
         else if (status == FLOWDB_OK) {
             set_clock(db, &recovery);
             status = first_version(db, &recovery, recovery.memtables, recovery.memtable_count);
@@ -315,8 +315,8 @@ static flowdb_status open_for_writing(flowdb *db) {
     if (status == FLOWDB_OK)
         status = recover(db);
     if (status == FLOWDB_OK) {
-        db->next_sync_us = fl_clock_monotonic_us(db->env.clock) +
-                           (int64_t)db->config.wal_sync_interval_ms * 1000;
+        db->next_sync_us =
+            fl_clock_monotonic_us(db->env.clock) + (int64_t)db->config.wal_sync_interval_ms * 1000;
         status = fl_engine_start_threads(db);
     }
     return status;

@@ -35,8 +35,7 @@ static void note_ids(struct fl_recovery *recovery, const struct fl_id_list *list
 }
 
 static flowdb_status list_files(flowdb *db, struct fl_recovery *recovery) {
-    flowdb_status status =
-        fl_engine_list_ids(db, db->wal_dir, FL_FILE_WAL, &recovery->wal_files);
+    flowdb_status status = fl_engine_list_ids(db, db->wal_dir, FL_FILE_WAL, &recovery->wal_files);
     if (status == FLOWDB_OK)
         status = fl_engine_list_ids(db, db->sst_dir, FL_FILE_TABLE, &recovery->table_files);
     if (status == FLOWDB_OK)
@@ -128,8 +127,8 @@ static flowdb_status replay_frames(flowdb *db, struct fl_recovery *recovery,
         if (frame.first_seq <= recovery->log_seq)
             return fl_fail(FLOWDB_CORRUPTION,
                            "%s: sequence number %" PRIu64 " before offset %zu, expected above "
-                           "%" PRIu64, reader->path, frame.first_seq, reader->offset,
-                           recovery->log_seq);
+                           "%" PRIu64,
+                           reader->path, frame.first_seq, reader->offset, recovery->log_seq);
         status = apply_frame(db, memtable, reader->chunk, &frame);
         if (status != FLOWDB_OK)
             return status;
@@ -188,8 +187,8 @@ static flowdb_status check_later_logs(flowdb *db, const struct fl_recovery *reco
         if (damage)
             return fl_fail(FLOWDB_CORRUPTION,
                            "%s/%06" PRIu64 ".log: damaged at offset %" PRIu64
-                           ", in what was already on the disk", db->wal_dir, end->log,
-                           end->offset);
+                           ", in what was already on the disk",
+                           db->wal_dir, end->log, end->offset);
     }
     return FLOWDB_OK;
 }
@@ -225,9 +224,9 @@ static flowdb_status replay_chain(flowdb *db, struct fl_recovery *recovery) {
 /* Without CURRENT there must be nothing that could be somebody's data. */
 static flowdb_status check_empty(flowdb *db, const struct fl_recovery *recovery) {
     if (recovery->table_files.count > 0)
-        return fl_fail(FLOWDB_CORRUPTION, "%s/CURRENT is missing, but %s/%06" PRIu64
-                       ".sst is there", db->config.data_dir, db->sst_dir,
-                       recovery->table_files.ids[0]);
+        return fl_fail(FLOWDB_CORRUPTION,
+                       "%s/CURRENT is missing, but %s/%06" PRIu64 ".sst is there",
+                       db->config.data_dir, db->sst_dir, recovery->table_files.ids[0]);
     for (size_t i = 0; i < recovery->wal_files.count; i++) {
         struct fl_wal_reader reader;
         struct fl_wal_frame frame;
@@ -238,9 +237,9 @@ static flowdb_status check_empty(flowdb *db, const struct fl_recovery *recovery)
         bool nothing = status == FLOWDB_DONE && !reader.torn;
         fl_wal_reader_close(&reader);
         if (!nothing)
-            return fl_fail(FLOWDB_CORRUPTION, "%s/CURRENT is missing, but %s/%06" PRIu64
-                           ".log holds data", db->config.data_dir, db->wal_dir,
-                           recovery->wal_files.ids[i]);
+            return fl_fail(FLOWDB_CORRUPTION,
+                           "%s/CURRENT is missing, but %s/%06" PRIu64 ".log holds data",
+                           db->config.data_dir, db->wal_dir, recovery->wal_files.ids[i]);
     }
     return FLOWDB_OK;
 }

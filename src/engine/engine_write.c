@@ -15,8 +15,8 @@ static flowdb_status resolve_expiry(const flowdb *db, size_t index, int64_t ts,
     if (__builtin_add_overflow(ts, ttl_us, expire_at))
         return fl_fail(FLOWDB_INVALID_ARGUMENT,
                        "record %zu: ts %" PRId64 " + default_ttl_secs %" PRIu64
-                       " is beyond the range of a timestamp", index, ts,
-                       db->config.default_ttl_secs);
+                       " is beyond the range of a timestamp",
+                       index, ts, db->config.default_ttl_secs);
     return FLOWDB_OK;
 }
 
@@ -55,8 +55,8 @@ static void encode(const flowdb *db, const flowdb_record *records, size_t count,
         int64_t expire_at = records[i].expire_at;
         (void)resolve_expiry(db, i, records[i].ts, &expire_at);
         hashes[i] = fl_hash_key(records[i].key);
-        at = fl_entry_put(at, FL_OP_PUT, records[i].key, records[i].ts, expire_at,
-                          records[i].value);
+        at =
+            fl_entry_put(at, FL_OP_PUT, records[i].key, records[i].ts, expire_at, records[i].value);
     }
 }
 
@@ -123,8 +123,8 @@ static flowdb_status resolve_batch(const flowdb *db, uint8_t *entries, uint32_t 
     return FLOWDB_OK;
 }
 
-static flowdb_status commit_batch(flowdb *db, struct fl_chunk *chunk, uint8_t *frame,
-                                  size_t charge, const flowdb_batch *batch) {
+static flowdb_status commit_batch(flowdb *db, struct fl_chunk *chunk, uint8_t *frame, size_t charge,
+                                  const flowdb_batch *batch) {
     size_t payload_size = batch->size - FL_WAL_FRAME_HEADER;
     uint8_t *payload = frame + FL_WAL_FRAME_HEADER;
     flowdb_status status = resolve_batch(db, payload, batch->count);

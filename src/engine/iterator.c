@@ -34,7 +34,8 @@ static flowdb_status read_options(const flowdb_read_options *given, flowdb_read_
     if (given->struct_size < sizeof *options)
         return fl_fail(FLOWDB_INVALID_ARGUMENT,
                        "options.struct_size is %zu, expected %zu: start with "
-                       "flowdb_read_options_init", given->struct_size, sizeof *options);
+                       "flowdb_read_options_init",
+                       given->struct_size, sizeof *options);
     *options = *given;
     return FLOWDB_OK;
 }
@@ -104,8 +105,8 @@ flowdb_status flowdb_query(flowdb *db, const flowdb_range *range,
 
 /* -------------------------------------------------------------------------------- iterator -- */
 
-flowdb_status flowdb_scan(flowdb *db, const flowdb_range *range,
-                          const flowdb_read_options *options, flowdb_iterator **out) {
+flowdb_status flowdb_scan(flowdb *db, const flowdb_range *range, const flowdb_read_options *options,
+                          flowdb_iterator **out) {
     if (db == NULL || out == NULL)
         return fl_fail(FLOWDB_INVALID_ARGUMENT, "%s is NULL", db == NULL ? "db" : "out");
     flowdb_iterator *iterator = fl_allocate_zeroed(db->env.alloc, 1, sizeof *iterator);
@@ -146,8 +147,7 @@ static flowdb_status keep_failure(flowdb_iterator *iterator, flowdb_status statu
 
 static flowdb_status repeat_failure(const flowdb_iterator *iterator) {
     return fl_fail(iterator->failed, "%s",
-                   iterator->failure != NULL ? iterator->failure
-                                             : "the iterator failed before");
+                   iterator->failure != NULL ? iterator->failure : "the iterator failed before");
 }
 
 static flowdb_status advance(flowdb_iterator *iterator) {
@@ -189,8 +189,7 @@ flowdb_status flowdb_iterator_seek(flowdb_iterator *iterator, flowdb_slice key, 
     /* The empty key is below every key: nothing is at or after it when going down. */
     bool nothing = key.size == 0 && iterator->scan.bounds.reverse;
     const struct fl_row *row = NULL;
-    flowdb_status status =
-        nothing ? FLOWDB_OK : fl_scan_seek(&iterator->scan, key, ts, &row);
+    flowdb_status status = nothing ? FLOWDB_OK : fl_scan_seek(&iterator->scan, key, ts, &row);
     if (status != FLOWDB_OK)
         return keep_failure(iterator, status);
     iterator->row = row;
@@ -215,8 +214,7 @@ static flowdb_status skip_key(flowdb_iterator *iterator) {
         return fl_scan_seek(&iterator->scan, flowdb_bytes(key->data, key->size), INT64_MIN,
                             &iterator->row);
     status = fl_scan_seek(&iterator->scan, current, INT64_MIN, &iterator->row);
-    if (status == FLOWDB_OK && iterator->row != NULL &&
-        fl_slice_equal(iterator->row->key, current))
+    if (status == FLOWDB_OK && iterator->row != NULL && fl_slice_equal(iterator->row->key, current))
         status = fl_scan_next(&iterator->scan, &iterator->row);
     return status;
 }

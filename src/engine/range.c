@@ -52,8 +52,7 @@ static flowdb_status check_slice(const char *name, flowdb_slice slice) {
 flowdb_status fl_range_bounds(const flowdb_range *range, bool reverse, uint8_t *successor,
                               struct fl_bounds *bounds) {
     if (range == NULL || (range->kind != RANGE_KEYS && range->kind != RANGE_PREFIX))
-        return fl_fail(FLOWDB_INVALID_ARGUMENT,
-                       "range is %s: build it with one of flowdb_range_*",
+        return fl_fail(FLOWDB_INVALID_ARGUMENT, "range is %s: build it with one of flowdb_range_*",
                        range == NULL ? "NULL" : "not initialised");
     flowdb_status status = check_slice("prefix", range->prefix);
     if (status == FLOWDB_OK)
@@ -62,8 +61,8 @@ flowdb_status fl_range_bounds(const flowdb_range *range, bool reverse, uint8_t *
         status = check_slice("key_end", range->key_end);
     if (status != FLOWDB_OK)
         return status;
-    *bounds = (struct fl_bounds){
-        .ts_low = range->ts_start, .ts_high = range->ts_end, .reverse = reverse};
+    *bounds =
+        (struct fl_bounds){.ts_low = range->ts_start, .ts_high = range->ts_end, .reverse = reverse};
     if (range->kind == RANGE_PREFIX) {
         bounds->key_low = range->prefix;
         size_t size = fl_prefix_successor(range->prefix, successor);

@@ -12,8 +12,8 @@
 struct fl_scan {
     flowdb *db;
     struct fl_version *version;
-    uint64_t seq;   /* the snapshot */
-    int64_t now_us; /* expiry is judged at this time */
+    uint64_t seq;            /* the snapshot */
+    int64_t now_us;          /* expiry is judged at this time */
     struct fl_bounds bounds; /* slices owned: in `keys` */
     uint8_t *keys;
     struct fl_merge merge;

@@ -59,8 +59,8 @@ static flowdb_status posix_read_at(struct fl_file *file, uint64_t offset, void *
     struct posix_file *posix = posix_of(file);
     size_t done = 0;
     while (done < size) {
-        ssize_t n = pread(posix->descriptor, (char *)into + done, size - done,
-                          (off_t)(offset + done));
+        ssize_t n =
+            pread(posix->descriptor, (char *)into + done, size - done, (off_t)(offset + done));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)

@@ -65,13 +65,15 @@ flowdb_status fl_manifest_apply(struct fl_manifest_state *state,
         return status;
     for (size_t i = 0; i < edit->removed_count; i++) {
         if (find_table(state, edit->removed[i]) == state->table_count)
-            return fl_fail(FLOWDB_CORRUPTION, "an edit removes table %" PRIu64
-                           ", which is not there", edit->removed[i]);
+            return fl_fail(FLOWDB_CORRUPTION,
+                           "an edit removes table %" PRIu64 ", which is not there",
+                           edit->removed[i]);
     }
     for (size_t i = 0; i < edit->added_count; i++) {
         if (find_table(state, edit->added[i].id) != state->table_count)
-            return fl_fail(FLOWDB_CORRUPTION, "an edit adds table %" PRIu64
-                           ", which is there already", edit->added[i].id);
+            return fl_fail(FLOWDB_CORRUPTION,
+                           "an edit adds table %" PRIu64 ", which is there already",
+                           edit->added[i].id);
     }
     size_t kept = 0;
     for (size_t i = 0; i < state->table_count; i++) {
@@ -196,7 +198,8 @@ static flowdb_status decode_fields(struct decoded *decoded, const uint8_t *at, c
         if (tag > FL_EDIT_ADD && tag < 64)
             return fl_fail(FLOWDB_UNSUPPORTED,
                            "%s: edit at offset %" PRIu64 " has field %" PRIu64
-                           ", which this library does not know", path, offset, tag);
+                           ", which this library does not know",
+                           path, offset, tag);
         bool sense = true;
         flowdb_status status =
             tag < 64 ? take_field(decoded, tag, at, at + size, &sense) : FLOWDB_OK;

@@ -17,8 +17,8 @@ struct fl_manifest {
     uint64_t id;
     uint64_t offset;        /* where the next edit goes */
     uint64_t snapshot_size; /* of the file when it was new */
-    bool failed;   /* an edit was not written; what follows would lie behind a torn one */
-    bool in_doubt; /* an edit was not synced */
+    bool failed;            /* an edit was not written; what follows would lie behind a torn one */
+    bool in_doubt;          /* an edit was not synced */
     struct fl_manifest_state state;
 };
 
@@ -91,7 +91,7 @@ static size_t whole_frame(const struct fl_buffer *file, uint64_t id, size_t at) 
         return 0;
     size += FL_MANIFEST_FRAME_HEADER;
     return fl_get_u64(file->data + at) == fl_checksum(file->data + at + 8, size - 8, id, at) ? size
-                                                                                            : 0;
+                                                                                             : 0;
 }
 
 /* Edits are synced one by one, so only the last can be torn: a whole one behind means damage. */
@@ -136,8 +136,7 @@ flowdb_status fl_manifest_load(const struct fl_env *env, const char *dir,
     uint64_t id = 0;
     char *manifest = NULL;
     char *current = path_in(env->alloc, dir, "CURRENT");
-    flowdb_status status =
-        current != NULL ? read_whole(env, current, &text) : FLOWDB_NO_MEMORY;
+    flowdb_status status = current != NULL ? read_whole(env, current, &text) : FLOWDB_NO_MEMORY;
     if (status == FLOWDB_OK)
         status = parse_current(&text, current, &id);
     if (status != FLOWDB_OK)
@@ -194,8 +193,7 @@ static flowdb_status set_current(const struct fl_env *env, const char *dir, uint
     char *current = path_in(env->alloc, dir, "CURRENT");
     struct fl_file *file = NULL;
     bool left_over = false;
-    flowdb_status status =
-        temporary != NULL && current != NULL ? FLOWDB_OK : FLOWDB_NO_MEMORY;
+    flowdb_status status = temporary != NULL && current != NULL ? FLOWDB_OK : FLOWDB_NO_MEMORY;
     if (status == FLOWDB_OK)
         status = fl_fs_exists(env->fs, temporary, &left_over);
     if (status == FLOWDB_OK && left_over)
@@ -218,8 +216,8 @@ static flowdb_status set_current(const struct fl_env *env, const char *dir, uint
     return status;
 }
 
-static flowdb_status write_snapshot(struct fl_manifest *manifest, const char *dir,
-                                    const char *path, bool *renamed) {
+static flowdb_status write_snapshot(struct fl_manifest *manifest, const char *dir, const char *path,
+                                    bool *renamed) {
     struct fl_buffer bytes;
     fl_buffer_init(&bytes, manifest->env->alloc);
     flowdb_status status = encode_snapshot(manifest, &bytes);
@@ -270,8 +268,9 @@ void fl_manifest_close(struct fl_manifest *manifest) {
 flowdb_status fl_manifest_append(struct fl_manifest *manifest,
                                  const struct fl_manifest_edit *edit) {
     if (manifest->failed)
-        return fl_fail(FLOWDB_READ_ONLY, "MANIFEST-%06" PRIu64
-                       " could not be written before; reopen the database", manifest->id);
+        return fl_fail(FLOWDB_READ_ONLY,
+                       "MANIFEST-%06" PRIu64 " could not be written before; reopen the database",
+                       manifest->id);
     struct fl_buffer bytes;
     fl_buffer_init(&bytes, manifest->env->alloc);
     struct fl_manifest_state next = {0};

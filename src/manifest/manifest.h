@@ -22,10 +22,10 @@ struct fl_table_meta {
 /* What all edits so far add up to. */
 struct fl_manifest_state {
     const struct fl_alloc *alloc;
-    uint64_t next_id;      /* no file has had this id or a larger one */
-    uint64_t last_seq;     /* of what the tables hold: at least their largest */
-    uint64_t log;          /* the oldest log that is not in tables; 0: none is needed */
-    int64_t latest_time_us; /* the highest wall clock seen */
+    uint64_t next_id;             /* no file has had this id or a larger one */
+    uint64_t last_seq;            /* of what the tables hold: at least their largest */
+    uint64_t log;                 /* the oldest log that is not in tables; 0: none is needed */
+    int64_t latest_time_us;       /* the highest wall clock seen */
     struct fl_table_meta *tables; /* in the order in which they were added */
     size_t table_count, table_capacity;
 };
@@ -75,8 +75,7 @@ void fl_manifest_close(struct fl_manifest *manifest); /* NULL is fine */
 /* Makes the edit durable and applies it to the state. Once an edit has failed every further one is
    refused: its bytes may be there or not. Where a write failed a new manifest can take over; where
    a sync failed nobody can tell what is on the disk. */
-flowdb_status fl_manifest_append(struct fl_manifest *manifest,
-                                 const struct fl_manifest_edit *edit);
+flowdb_status fl_manifest_append(struct fl_manifest *manifest, const struct fl_manifest_edit *edit);
 const struct fl_manifest_state *fl_manifest_state(const struct fl_manifest *manifest);
 uint64_t fl_manifest_id(const struct fl_manifest *manifest);
 /* Is it time for a new one: has it grown far beyond its snapshot, or did a write fail? */

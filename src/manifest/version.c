@@ -33,8 +33,7 @@ static flowdb_status build_skyline(struct fl_version *version) {
             memcpy(all + used, some, count * sizeof *all);
         used += count;
     }
-    flowdb_status status =
-        fl_skyline_build(version->alloc, NULL, all, total, &version->skyline);
+    flowdb_status status = fl_skyline_build(version->alloc, NULL, all, total, &version->skyline);
     fl_release(version->alloc, all);
     return status;
 }
@@ -105,8 +104,7 @@ void fl_version_ref(struct fl_version *version) {
 }
 
 void fl_version_unref(struct fl_version *version) {
-    if (version == NULL ||
-        atomic_fetch_sub_explicit(&version->refs, 1, memory_order_acq_rel) != 1)
+    if (version == NULL || atomic_fetch_sub_explicit(&version->refs, 1, memory_order_acq_rel) != 1)
         return;
     fl_skyline_unref(version->skyline);
     fl_memtable_unref(version->active);

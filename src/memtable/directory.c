@@ -80,8 +80,8 @@ static bool fill_run(struct fl_directory_run *run, const struct fl_series *const
     }
     run->prefix = (uint32_t)prefix;
     for (size_t i = 0; i < run->count; i++)
-        run->items[i] = (struct fl_directory_item){
-            .head = head_behind(series[i], run->prefix), .series = series[i]};
+        run->items[i] = (struct fl_directory_item){.head = head_behind(series[i], run->prefix),
+                                                   .series = series[i]};
     return sorted;
 }
 
@@ -137,8 +137,8 @@ static struct fl_directory_run *merge_runs(const struct fl_alloc *alloc,
         bool take_left = r == right->count;
         if (l < left->count && r < right->count) {
             const struct fl_directory_item *x = &left->items[l], *y = &right->items[r];
-            take_left = same_heads ? compare_items(x, y) < 0
-                                   : compare_series(x->series, y->series) < 0;
+            take_left =
+                same_heads ? compare_items(x, y) < 0 : compare_series(x->series, y->series) < 0;
         }
         merged->items[i] = take_left ? left->items[l++] : right->items[r++];
         if (!same_heads)
@@ -150,8 +150,8 @@ static struct fl_directory_run *merge_runs(const struct fl_alloc *alloc,
 flowdb_status fl_directory_add(const struct fl_alloc *alloc, struct fl_directory *directory,
                                struct fl_directory_run *run) {
     size_t keep = directory->count;
-    while (keep > 0 && (run->count * 2 >= directory->runs[keep - 1]->count ||
-                        keep == FL_DIRECTORY_RUNS)) {
+    while (keep > 0 &&
+           (run->count * 2 >= directory->runs[keep - 1]->count || keep == FL_DIRECTORY_RUNS)) {
         struct fl_directory_run *merged = merge_runs(alloc, directory->runs[keep - 1], run);
         unref_run(alloc, run);
         if (merged == NULL)
@@ -190,9 +190,8 @@ size_t fl_directory_run_seek(const struct fl_directory_run *run, flowdb_slice ke
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         const struct fl_directory_item *item = &run->items[middle];
-        bool below = item->head != head
-                         ? item->head < head
-                         : fl_slice_compare(fl_series_key(item->series), key) < 0;
+        bool below = item->head != head ? item->head < head
+                                        : fl_slice_compare(fl_series_key(item->series), key) < 0;
         if (below)
             low = middle + 1;
         else

@@ -56,7 +56,7 @@ struct fl_memtable {
     struct fl_slab *first_slab;
     _Atomic uint64_t series_count;
     _Atomic uint64_t record_count;
-    _Atomic uint64_t charge; /* chunk bytes of its batches */
+    _Atomic uint64_t charge;                     /* chunk bytes of its batches */
     _Atomic(struct fl_range_tombstone *) ranges; /* in order of sequence */
     _Atomic size_t range_count;
 

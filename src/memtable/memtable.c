@@ -6,7 +6,7 @@
 #include "base/hash.h"
 #include "memtable/internal.h"
 
-#define SLAB_FIRST 8    /* series in the first slab; each next one is twice as large, up to */
+#define SLAB_FIRST 8 /* series in the first slab; each next one is twice as large, up to */
 #define SLAB_LARGEST 512
 #define TABLE_SMALLEST 64 /* slots */
 
@@ -108,8 +108,8 @@ static flowdb_status grow_table(struct fl_memtable *memtable) {
 static flowdb_status add_slab(struct fl_memtable *memtable) {
     struct fl_slab *last = memtable->last_slab;
     uint32_t capacity = last == NULL ? SLAB_FIRST : FL_MIN(last->capacity * 2, SLAB_LARGEST);
-    struct fl_slab *slab = fl_arena_allocate(&memtable->arena,
-                                             sizeof *slab + capacity * sizeof slab->series[0]);
+    struct fl_slab *slab =
+        fl_arena_allocate(&memtable->arena, sizeof *slab + capacity * sizeof slab->series[0]);
     if (slab == NULL)
         return FLOWDB_NO_MEMORY;
     atomic_init(&slab->next, NULL);
@@ -131,8 +131,8 @@ static flowdb_status make_series(struct fl_memtable *memtable, flowdb_slice key,
     flowdb_status status = FLOWDB_OK;
     if ((count + 1) * 2 > table->mask + 1)
         status = grow_table(memtable);
-    if (status == FLOWDB_OK && (memtable->last_slab == NULL ||
-                                memtable->last_slab_used == memtable->last_slab->capacity))
+    if (status == FLOWDB_OK &&
+        (memtable->last_slab == NULL || memtable->last_slab_used == memtable->last_slab->capacity))
         status = add_slab(memtable);
     if (status != FLOWDB_OK)
         return status;
@@ -218,8 +218,7 @@ static flowdb_status prepare_entry(struct fl_memtable *memtable, const uint8_t *
     }
     flowdb_slice key = fl_entry_key(entry);
     struct fl_series *series = fl_memtable_find(memtable, key, hash);
-    flowdb_status status =
-        series != NULL ? FLOWDB_OK : make_series(memtable, key, hash, &series);
+    flowdb_status status = series != NULL ? FLOWDB_OK : make_series(memtable, key, hash, &series);
     if (status != FLOWDB_OK)
         return status;
     struct fl_slot slot = {.ts = fl_entry_ts(entry), .seq = seq, .entry = entry};
@@ -249,8 +248,7 @@ flowdb_status fl_memtable_prepare(struct fl_memtable *memtable,
     const uint8_t *entry = batch->entries;
     for (uint32_t i = 0; i < batch->count && status == FLOWDB_OK; i++) {
         if (i % AHEAD == 0)
-            prefetch_slots(memtable, batch->hashes + i,
-                           FL_MIN(batch->count - i, (uint32_t)AHEAD));
+            prefetch_slots(memtable, batch->hashes + i, FL_MIN(batch->count - i, (uint32_t)AHEAD));
         status = prepare_entry(memtable, entry, batch->hashes[i], batch->first_seq + i);
         entry += fl_entry_size(entry);
     }
@@ -297,8 +295,7 @@ void fl_memtable_cancel(struct fl_memtable *memtable) {
 }
 
 uint64_t fl_memtable_bytes(const struct fl_memtable *memtable) {
-    return atomic_load_explicit(&memtable->charge, memory_order_relaxed) +
-           memtable->arena.bytes;
+    return atomic_load_explicit(&memtable->charge, memory_order_relaxed) + memtable->arena.bytes;
 }
 
 uint64_t fl_memtable_records(const struct fl_memtable *memtable) {

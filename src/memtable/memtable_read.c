@@ -72,9 +72,8 @@ flowdb_status fl_memtable_ranges(struct fl_memtable *memtable, uint64_t seq,
     }
     if (status == FLOWDB_OK) {
         fl_skyline_ref(memtable->skyline);
-        *out = (struct fl_memtable_ranges){.skyline = memtable->skyline,
-                                           .rest = ranges + (count - rest),
-                                           .rest_count = rest};
+        *out = (struct fl_memtable_ranges){
+            .skyline = memtable->skyline, .rest = ranges + (count - rest), .rest_count = rest};
     }
     pthread_mutex_unlock(&memtable->lock);
     return status;
@@ -131,8 +130,7 @@ static flowdb_status extend_directory(struct fl_memtable *memtable, uint64_t mor
     uint32_t used = memtable->directory_slab_used;
     collect_new(memtable, series, more);
     struct fl_directory_run *run;
-    flowdb_status status =
-        fl_directory_run_create(memtable->alloc, series, (size_t)more, &run);
+    flowdb_status status = fl_directory_run_create(memtable->alloc, series, (size_t)more, &run);
     if (status == FLOWDB_OK)
         status = fl_directory_add(memtable->alloc, &memtable->directory, run);
     if (status == FLOWDB_OK) {

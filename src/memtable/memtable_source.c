@@ -10,8 +10,8 @@
 struct series_cursor {
     const struct fl_series *series;
     const struct fl_slot *slots;
-    uint32_t at, end;            /* forward: [at, end) is left; reverse: [end, at), at - 1 next */
-    const struct fl_slot *late;  /* the next late version; NULL if none is left */
+    uint32_t at, end;           /* forward: [at, end) is left; reverse: [end, at), at - 1 next */
+    const struct fl_slot *late; /* the next late version; NULL if none is left */
 };
 
 /* A place in one run of the directory. */
@@ -91,12 +91,14 @@ static bool take_version(struct memtable_source *source) {
     struct series_cursor *cursor = &source->cursor;
     bool reverse = source->bounds.reverse;
     bool array_left = reverse ? cursor->at > cursor->end : cursor->at < cursor->end;
-    const struct fl_slot *slot =
-        !array_left ? NULL : reverse ? &cursor->slots[cursor->at - 1] : &cursor->slots[cursor->at];
+    const struct fl_slot *slot = !array_left ? NULL
+                                 : reverse   ? &cursor->slots[cursor->at - 1]
+                                             : &cursor->slots[cursor->at];
     const struct fl_slot *late = cursor->late;
     if (slot == NULL && late == NULL)
         return false;
-    if (late == NULL || (slot != NULL && slot->ts != late->ts && (slot->ts > late->ts) == reverse)) {
+    if (late == NULL ||
+        (slot != NULL && slot->ts != late->ts && (slot->ts > late->ts) == reverse)) {
         cursor->at = reverse ? cursor->at - 1 : cursor->at + 1;
         set_row(source, slot);
         return true;
@@ -136,8 +138,8 @@ static const struct fl_series *take_series(struct memtable_source *source) {
         return NULL;
     best->at = reverse ? best->at - 1 : best->at + 1;
     flowdb_slice key = fl_series_key(next);
-    bool outside = reverse ? fl_bounds_below(&source->bounds, key)
-                           : fl_bounds_above(&source->bounds, key);
+    bool outside =
+        reverse ? fl_bounds_below(&source->bounds, key) : fl_bounds_above(&source->bounds, key);
     if (outside)
         source->run_count = 0;
     return outside ? NULL : next;

@@ -60,8 +60,7 @@ static flowdb_status make_late_node(struct fl_series *series, struct fl_arena *a
 
 flowdb_status fl_series_prepare(struct fl_series *series, struct fl_arena *arena,
                                 const struct fl_slot *slot, struct fl_late_node **node) {
-    uint32_t used =
-        atomic_load_explicit(&series->count, memory_order_relaxed) + series->prepared;
+    uint32_t used = atomic_load_explicit(&series->count, memory_order_relaxed) + series->prepared;
     struct fl_slot *slots = atomic_load_explicit(&series->slots, memory_order_relaxed);
     if (used > 0 && slot->ts <= slots[used - 1].ts)
         return make_late_node(series, arena, slot, node);
@@ -196,8 +195,8 @@ const struct fl_slot *fl_series_get(const struct fl_series *series, int64_t ts, 
     const struct fl_slot *slots;
     uint32_t count = fl_series_visible(series, seq, &slots);
     /* What is asked for is mostly the newest. */
-    uint32_t at = count > 0 && slots[count - 1].ts == ts ? count - 1
-                                                         : fl_slots_lower_bound(slots, count, ts);
+    uint32_t at =
+        count > 0 && slots[count - 1].ts == ts ? count - 1 : fl_slots_lower_bound(slots, count, ts);
     const struct fl_slot *found = at < count && slots[at].ts == ts ? &slots[at] : NULL;
     const struct fl_slot *late = fl_series_late_at(series, ts, seq);
     if (late != NULL && late->ts == ts && (found == NULL || late->seq > found->seq))

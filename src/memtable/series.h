@@ -39,9 +39,9 @@ struct fl_late_list {
 struct fl_series {
     const uint8_t *key;
     uint16_t key_size;
-    uint8_t capacity_log2;   /* of the array; the writer's */
-    _Atomic uint32_t count;  /* slots that readers may look at */
-    uint32_t prepared;       /* slots written behind them but not published; the writer's */
+    uint8_t capacity_log2;  /* of the array; the writer's */
+    _Atomic uint32_t count; /* slots that readers may look at */
+    uint32_t prepared;      /* slots written behind them but not published; the writer's */
     _Atomic(struct fl_slot *) slots;
     _Atomic(struct fl_late_list *) late;
     struct fl_slot first;

@@ -4,8 +4,8 @@
 
 flowdb_status fl_merge_init(struct fl_merge *merge, const struct fl_alloc *alloc,
                             struct fl_source **sources, size_t count, bool reverse) {
-    *merge = (struct fl_merge){
-        .alloc = alloc, .sources = sources, .count = count, .reverse = reverse};
+    *merge =
+        (struct fl_merge){.alloc = alloc, .sources = sources, .count = count, .reverse = reverse};
     merge->losers = fl_allocate_zeroed(alloc, count + 1, sizeof *merge->losers);
     if (merge->losers == NULL) {
         fl_merge_deinit(merge);

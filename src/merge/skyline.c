@@ -127,8 +127,7 @@ void fl_skyline_ref(struct fl_skyline *skyline) {
 }
 
 void fl_skyline_unref(struct fl_skyline *skyline) {
-    if (skyline != NULL &&
-        atomic_fetch_sub_explicit(&skyline->refs, 1, memory_order_acq_rel) == 1)
+    if (skyline != NULL && atomic_fetch_sub_explicit(&skyline->refs, 1, memory_order_acq_rel) == 1)
         fl_release(skyline->alloc, skyline);
 }
 

@@ -28,8 +28,7 @@ static flowdb_status check_file_header(struct fl_wal_reader *reader, const char 
     if (reader->chunk == NULL)
         return FLOWDB_OK;
     const uint8_t *header = reader->chunk->data;
-    bool whole = reader->size >= FL_WAL_FILE_HEADER &&
-                 memcmp(header, FL_WAL_MAGIC, 7) == 0 &&
+    bool whole = reader->size >= FL_WAL_FILE_HEADER && memcmp(header, FL_WAL_MAGIC, 7) == 0 &&
                  fl_get_u64(header + 24) == fl_checksum(header, 24, reader->id, 0) &&
                  fl_get_u64(header + 8) == reader->id;
     if (!whole) {
@@ -38,8 +37,8 @@ static flowdb_status check_file_header(struct fl_wal_reader *reader, const char 
         return FLOWDB_OK;
     }
     if (header[7] > FL_WAL_VERSION)
-        return fl_fail(FLOWDB_UNSUPPORTED, "%s: log format version %d; this library reads %d",
-                       path, header[7], FL_WAL_VERSION);
+        return fl_fail(FLOWDB_UNSUPPORTED, "%s: log format version %d; this library reads %d", path,
+                       header[7], FL_WAL_VERSION);
     reader->previous = fl_get_u64(header + 16);
     reader->offset = FL_WAL_FILE_HEADER;
     return FLOWDB_OK;

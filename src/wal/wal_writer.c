@@ -93,8 +93,10 @@ static void cut_back(struct fl_wal_writer *writer) {
 static flowdb_status write_parts(struct fl_wal_writer *writer, const struct iovec *parts,
                                  size_t count, uint64_t end) {
     if (writer->broken)
-        return fl_fail(FLOWDB_READ_ONLY, "log %" PRIu64 " could not be cut back after a failed "
-                       "write; reopen the database", writer->id);
+        return fl_fail(FLOWDB_READ_ONLY,
+                       "log %" PRIu64 " could not be cut back after a failed "
+                       "write; reopen the database",
+                       writer->id);
     write_zeros_ahead(writer, end);
     flowdb_status status = fl_file_write_at(writer->file, writer->written, parts, count);
     if (status != FLOWDB_OK) {
@@ -109,16 +111,15 @@ static flowdb_status write_parts(struct fl_wal_writer *writer, const struct iove
 flowdb_status fl_wal_drain(struct fl_wal_writer *writer) {
     if (writer->part_count == 0)
         return FLOWDB_OK;
-    flowdb_status status =
-        write_parts(writer, writer->parts, writer->part_count, writer->offset);
+    flowdb_status status = write_parts(writer, writer->parts, writer->part_count, writer->offset);
     writer->drain_failed = status != FLOWDB_OK;
     if (status == FLOWDB_OK)
         writer->part_count = 0;
     return status;
 }
 
-static void fill_header(const struct fl_wal_writer *writer, uint8_t *frame,
-                        enum fl_frame_type type, const struct fl_wal_frame_info *info) {
+static void fill_header(const struct fl_wal_writer *writer, uint8_t *frame, enum fl_frame_type type,
+                        const struct fl_wal_frame_info *info) {
     fl_put_u64(frame + FL_FRAME_PAYLOAD_SUM, info->payload_sum);
     fl_put_u32(frame + FL_FRAME_PAYLOAD_SIZE, (uint32_t)info->payload_size);
     fl_put_u16(frame + FL_FRAME_HEADER_SIZE, (uint16_t)FL_WAL_FRAME_HEADER);
@@ -137,8 +138,7 @@ static void fill_header(const struct fl_wal_writer *writer, uint8_t *frame,
 
 /* Remembers the frame; frames that lie one behind the other in memory are one part. */
 static void remember(struct fl_wal_writer *writer, uint8_t *frame, size_t size) {
-    struct iovec *last =
-        writer->part_count > 0 ? &writer->parts[writer->part_count - 1] : NULL;
+    struct iovec *last = writer->part_count > 0 ? &writer->parts[writer->part_count - 1] : NULL;
     if (last != NULL && (uint8_t *)last->iov_base + last->iov_len == frame)
         last->iov_len += size;
     else

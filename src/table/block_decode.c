@@ -120,22 +120,37 @@ static bool decode_runs(struct decoding *decoding) {
     return true;
 }
 
-/* From one key after the other, or from the first, second and further bytes of all. */
-static void write_out_keys(const struct fl_block *block, bool planes, const uint8_t *prefix,
-                           const uint8_t *from, uint8_t *out) {
-    size_t shared = block->key_prefix, apart = planes ? block->keys : 1;
+/* Copies in steps of SLACK bytes: what is behind the end is read and overwritten as well. */
+static inline void copy_loosely(uint8_t *out, const uint8_t *from, size_t size) {
+    for (size_t i = 0; i < size; i += SLACK)
+        memcpy(out + i, from + i, SLACK);
+}
+
+/* In order, so that a key's overrun is overwritten by the next. */
+static void write_out_whole(const struct fl_block *block, const uint8_t *prefix,
+                            const uint8_t *from, uint8_t *out) {
     const uint32_t *offsets = block->key_offsets;
+    size_t shared = block->key_prefix, size = block->key_size - shared;
     for (uint32_t key = 0; key < block->keys; key++) {
-        size_t size = offsets != NULL ? offsets[key + 1] - offsets[key] : block->key_size - shared;
-        for (size_t i = 0; i < shared; i++)
-            out[i] = prefix[i];
-        out += shared;
-        for (size_t i = 0; i < size; i++)
-            out[i] = from[i * apart];
-        out += size;
-        from += planes ? 1 : size;
+        if (offsets != NULL)
+            size = offsets[key + 1] - offsets[key];
+        copy_loosely(out, prefix, shared);
+        copy_loosely(out + shared, from, size);
+        out += shared + size;
+        from += size;
     }
-    memset(out, 0, SLACK);
+}
+
+static void write_out_planes(const struct fl_block *block, const uint8_t *prefix,
+                             const uint8_t *from, uint8_t *out) {
+    size_t shared = block->key_prefix, size = block->key_size;
+    for (uint32_t key = 0; key < block->keys; key++)
+        copy_loosely(out + key * size, prefix, shared);
+    for (size_t byte = shared; byte < size; byte++) {
+        uint8_t *to = out + byte;
+        for (uint32_t key = 0; key < block->keys; key++, to += size)
+            *to = *from++;
+    }
 }
 
 /* Keys without a common prefix stay where they are; others are written out whole. */
@@ -159,8 +174,8 @@ static bool decode_keys(struct decoding *decoding) {
     block->key_bytes = out != NULL ? out : decoding->raw + rest->offset;
     if (out == NULL)
         return true;
-    write_out_keys(block, planes, decoding->raw + prefix->offset, decoding->raw + rest->offset,
-                   out);
+    (planes ? write_out_planes : write_out_whole)(block, decoding->raw + prefix->offset,
+                                                  decoding->raw + rest->offset, out);
     for (uint32_t key = 0; offsets != NULL && key <= block->keys; key++)
         offsets[key] += key * prefix->size;
     return true;

@@ -78,11 +78,12 @@ static void guess_row(struct fl_ints_guess guesses[3], const struct fl_row *row,
     guess_next(&guesses[GUESS_LIFETIME], lifetime_of(row), same_key);
 }
 
-/* What the columns take, from their parts. Half a byte pays for each size of a value or run. */
+/* What the columns take, from their parts. Half a byte pays for each size of a value. The prefix does
+   not count: ending a block does not save it. */
 static size_t columns_size(size_t key_bytes, size_t keys, size_t prefix, size_t value_bytes,
                            size_t rows, bool sizes_stored, const struct fl_ints_guess guesses[3]) {
     uint64_t bits = guesses[GUESS_TS].bits + guesses[GUESS_SEQ].bits + guesses[GUESS_LIFETIME].bits;
-    return key_bytes - (keys - 1) * prefix + value_bytes + (sizes_stored ? rows / 2 : 0) +
+    return key_bytes - keys * prefix + value_bytes + (sizes_stored ? rows / 2 : 0) +
            (size_t)(bits / 8);
 }
 

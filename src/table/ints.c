@@ -3,8 +3,8 @@
  * the one that packs smallest. Each way is the same code over other residues.
  *
  * The delta encodings pretend that the column goes on to the left of its first value as it begins
- * on the right of it, so the first residue is like the second and every group starts at a multiple
- * of FL_INTS_GROUP values.
+ * on the right of it, so the first residues are like those behind them and every group starts at a
+ * multiple of FL_INTS_GROUP values.
  */
 #include "table/ints.h"
 
@@ -41,9 +41,13 @@ struct origin {
     uint64_t value, slope;
 };
 
-static struct origin origin_of(const uint64_t *values, size_t count) {
-    uint64_t slope = count > 1 ? values[1] - values[0] : 0;
-    return (struct origin){.value = values[0] - slope, .slope = slope};
+static struct origin origin_of(const uint64_t *values, size_t count,
+                               enum fl_ints_encoding encoding) {
+    uint64_t slope = count > 1 ? values[1] - values[0] : 0, change = 0;
+    if (encoding == FL_INTS_DELTA_DELTAS && count > 2)
+        change = values[2] - values[1] - slope;
+    slope -= change;
+    return (struct origin){.value = values[0] - slope, .slope = slope - change};
 }
 
 /* The residues of values[start .. start + n) as the encoding sees them. */
@@ -112,9 +116,9 @@ static size_t header_size(struct origin origin, enum fl_ints_encoding encoding) 
     }
 }
 
-static size_t grouped_size(const uint64_t *values, size_t count, struct origin origin,
-                           enum fl_ints_encoding encoding) {
+static size_t grouped_size(const uint64_t *values, size_t count, enum fl_ints_encoding encoding) {
     uint64_t residues[FL_INTS_GROUP], least;
+    struct origin origin = origin_of(values, count, encoding);
     size_t size = header_size(origin, encoding);
     for (size_t start = 0; start < count; start += FL_INTS_GROUP) {
         size_t n = FL_MIN(count - start, FL_INTS_GROUP);
@@ -125,9 +129,10 @@ static size_t grouped_size(const uint64_t *values, size_t count, struct origin o
     return size;
 }
 
-static uint8_t *encode_grouped(const uint64_t *values, size_t count, struct origin origin,
-                               enum fl_ints_encoding encoding, uint8_t *out) {
+static uint8_t *encode_grouped(const uint64_t *values, size_t count, enum fl_ints_encoding encoding,
+                               uint8_t *out) {
     uint64_t residues[FL_INTS_GROUP], least;
+    struct origin origin = origin_of(values, count, encoding);
     if (encoding != FL_INTS_PACKED)
         out = fl_put_varint(out, zigzag(origin.value));
     if (encoding == FL_INTS_DELTA_DELTAS)
@@ -158,10 +163,9 @@ size_t fl_ints_measure(const uint64_t *values, size_t count, enum fl_ints_encodi
         *encoding = step == 0 ? FL_INTS_CONSTANT : FL_INTS_AFFINE;
         return varint_size(zigzag(values[0])) + (step != 0 ? varint_size(zigzag(step)) : 0);
     }
-    struct origin origin = origin_of(values, count);
     size_t smallest = SIZE_MAX;
     for (enum fl_ints_encoding way = FL_INTS_PACKED; way <= FL_INTS_DELTA_DELTAS; way++) {
-        size_t size = grouped_size(values, count, origin, way);
+        size_t size = grouped_size(values, count, way);
         if (size < smallest) {
             smallest = size;
             *encoding = way;
@@ -178,7 +182,7 @@ size_t fl_ints_encode(const uint64_t *values, size_t count, enum fl_ints_encodin
         if (encoding == FL_INTS_AFFINE)
             end = fl_put_varint(end, zigzag(values[1] - values[0]));
     } else {
-        end = encode_grouped(values, count, origin_of(values, count), encoding, out);
+        end = encode_grouped(values, count, encoding, out);
     }
     return (size_t)(end - out);
 }

@@ -7,8 +7,10 @@
  */
 #include "table/reader.h"
 
-#define AHEAD_MIN ((size_t)16 << 10) /* read ahead at first, and at most, by a scan that goes on */
+/* Bytes to read ahead at first, and at most, by a scan that goes on. */
+#define AHEAD_MIN ((size_t)16 << 10)
 #define AHEAD_MAX ((size_t)256 << 10)
+#define PREFETCH 4096 /* bytes from a value to one that will be wanted soon */
 
 /* A ramp as it is inside the current run. */
 struct slope {
@@ -25,6 +27,7 @@ struct table_source {
     struct fl_index_at at;
     struct fl_block *block;      /* that of `at`, or NULL */
     bool all_ts;                 /* every row of the block is within the time bounds */
+    bool lone;                   /* and each is the only one of its key, and no ramp goes by runs */
     uint32_t key_begin, key_end; /* keys of the block within the bounds */
     uint32_t key;
     uint32_t row, row_begin, row_end; /* rows of the key within the bounds */
@@ -78,6 +81,15 @@ static inline void enter_key(struct table_source *source, uint32_t key) {
         clip_run(source);
 }
 
+/* In a block of one row for each key, all within the time bounds: the row of the key. */
+static inline void show_lone_row(struct table_source *source, uint32_t key) {
+    source->key = key;
+    source->row_begin = key;
+    source->row_end = key + 1;
+    source->base.row.key = fl_block_key(source->block, key);
+    show_row(source, key);
+}
+
 /* The first row from `key` on; false where the block has none left. */
 static inline bool first_from(struct table_source *source, uint32_t key) {
     for (; key < source->key_end; key++) {
@@ -124,6 +136,10 @@ static void clip_keys(struct table_source *source) {
     source->key_end = end;
 }
 
+static bool by_run(const struct fl_block *block) {
+    return block->ts.by_run || block->seq.by_run || block->expire.by_run;
+}
+
 static void drop_block(struct table_source *source) {
     fl_block_unref(source->block);
     source->block = NULL;
@@ -140,6 +156,8 @@ static flowdb_status load_block(struct table_source *source) {
         return status;
     source->all_ts =
         partition->min_ts[at] >= bounds->ts_low && partition->max_ts[at] <= bounds->ts_high;
+    source->lone =
+        source->all_ts && !by_run(source->block) && source->block->rows == source->block->keys;
     source->ts = slope_of(&source->block->ts);
     source->seq = slope_of(&source->block->seq);
     source->expire = slope_of(&source->block->expire);
@@ -223,14 +241,34 @@ static flowdb_status previous_block(struct table_source *source) {
 
 /* ---------------------------------------------------------------------------------------- next -- */
 
+/* Shows the first row of a later key. */
+static __attribute__((noinline)) flowdb_status forward_key(struct table_source *source) {
+    return first_from(source, source->key + 1) ? FLOWDB_OK : next_block(source);
+}
+
+/* Values of blocks that are in memory but in no cache come too late otherwise. */
+static inline void prefetch_value(const struct table_source *source) {
+    __builtin_prefetch((const char *)source->base.row.value.data + PREFETCH);
+}
+
 static flowdb_status forward_next(struct fl_source *base) {
     struct table_source *source = source_of(base);
     uint32_t row = source->row + 1;
     if (row < source->row_end) {
         show_row(source, row);
+        prefetch_value(source);
         return FLOWDB_OK;
     }
-    return first_from(source, source->key + 1) ? FLOWDB_OK : next_block(source);
+    if (source->lone && source->key + 1 < source->key_end) {
+        show_lone_row(source, source->key + 1);
+        prefetch_value(source);
+        return FLOWDB_OK;
+    }
+    return forward_key(source);
+}
+
+static __attribute__((noinline)) flowdb_status reverse_key(struct table_source *source) {
+    return last_below(source, source->key) ? FLOWDB_OK : previous_block(source);
 }
 
 static flowdb_status reverse_next(struct fl_source *base) {
@@ -239,7 +277,11 @@ static flowdb_status reverse_next(struct fl_source *base) {
         show_row(source, source->row - 1);
         return FLOWDB_OK;
     }
-    return last_below(source, source->key) ? FLOWDB_OK : previous_block(source);
+    if (source->lone && source->key > source->key_begin) {
+        show_lone_row(source, source->key - 1);
+        return FLOWDB_OK;
+    }
+    return reverse_key(source);
 }
 
 /* ---------------------------------------------------------------------------------------- seek -- */

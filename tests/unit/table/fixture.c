@@ -243,7 +243,7 @@ static void check_get(struct fl_table *table, const struct rows *rows, flowdb_sl
 }
 
 void check_gets(struct fl_table *table, const struct rows *rows) {
-    for (size_t i = 0; i < rows->count; i++) {
+    for (size_t i = 0; i < rows->count; i += 1 + rows->count / 1000) {
         const struct fl_row *row = &rows->rows[i];
         check_get(table, rows, row->key, row->ts, i);
         check_get(table, rows, row->key, (int64_t)((uint64_t)row->ts + 1), i);

@@ -75,7 +75,7 @@ void fixture_write(struct fixture *fixture, const uint8_t *bytes, size_t size);
 extern const struct fl_table_read read_all; /* verifying */
 
 void assert_row(const struct fl_row *row, const struct fl_row *expected);
-/* Every row of the table, and absent neighbours of it, by fl_table_get. */
+/* Up to a thousand rows of the table, and absent neighbours of them, by fl_table_get. */
 void check_gets(struct fl_table *table, const struct rows *rows);
 /* A scan with the bounds, sought from (key, ts), against the rows one by one. */
 void check_scan(struct fl_table *table, const struct rows *rows, const struct fl_bounds *bounds,

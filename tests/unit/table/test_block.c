@@ -1,0 +1,392 @@
+/* Data blocks: what they cost, where they end, what a newer or damaged one does to a reader. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "fixture.h"
+#include "table/block.h"
+
+#define TEN_SECONDS 10000000
+
+struct block_fixture {
+    struct failing_alloc alloc;
+    struct fl_packer packer;
+    struct fl_unpacker unpacker;
+    struct fl_block_encoder encoder;
+    struct fl_buffer frame;
+    struct rows rows;
+};
+
+static int set_up(void **state) {
+    struct block_fixture *fixture = calloc(1, sizeof *fixture);
+    struct fl_table_options options = fixture_options(8192, FL_CODEC_NONE);
+    failing_alloc_init(&fixture->alloc);
+    const struct fl_alloc *alloc = &fixture->alloc.alloc;
+    fl_packer_init(&fixture->packer, alloc, &options);
+    fl_unpacker_init(&fixture->unpacker, alloc);
+    fl_buffer_init(&fixture->frame, alloc);
+    *state = fixture;
+    return fl_block_encoder_init(&fixture->encoder, alloc, 8192) == FLOWDB_OK ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+    struct block_fixture *fixture = *state;
+    rows_free(&fixture->rows);
+    fl_packer_deinit(&fixture->packer);
+    fl_unpacker_deinit(&fixture->unpacker);
+    fl_block_encoder_deinit(&fixture->encoder);
+    fl_buffer_deinit(&fixture->frame);
+    int64_t live = fixture->alloc.live;
+    free(fixture);
+    return live == 0 ? 0 : -1;
+}
+
+/* Adds rows from `from` on until the block is full; returns the first that is not in it. */
+static size_t fill(struct block_fixture *fixture, size_t from) {
+    const struct rows *rows = &fixture->rows;
+    size_t i = from;
+    bool added = true;
+    for (; i < rows->count; i++) {
+        bool same = i > from && fl_slice_equal(rows->rows[i].key, rows->rows[i - 1].key);
+        assert_int_equal(fl_block_encoder_add(&fixture->encoder, &rows->rows[i], same, &added),
+                         FLOWDB_OK);
+        if (!added)
+            break;
+    }
+    size_t size;
+    struct fl_block_summary summary;
+    fixture->frame.size = 0;
+    assert_int_equal(fl_block_encoder_finish(&fixture->encoder, &fixture->packer, &fixture->frame,
+                                             &size, &summary),
+                     FLOWDB_OK);
+    assert_int_equal(size, fixture->frame.size);
+    assert_int_equal(summary.rows, i - from);
+    assert_true(summary.first_ts == rows->rows[from].ts);
+    return i;
+}
+
+static flowdb_status decode(struct block_fixture *fixture, struct fl_block **block) {
+    struct fl_frame frame;
+    flowdb_status status = fl_frame_parse(fixture->frame.data, fixture->frame.size, FL_FRAME_DATA,
+                                          0, 0, false, &frame);
+    if (status != FLOWDB_OK)
+        return status;
+    return fl_block_decode(&fixture->alloc.alloc, &fixture->unpacker, &frame, block);
+}
+
+/* Reads all that the block points to; returns a sum so that nothing is optimised away. */
+static uint64_t walk(const struct fl_block *block) {
+    uint64_t sum = 0;
+    struct fl_row row;
+    for (uint32_t key = 0; key < block->keys; key++) {
+        flowdb_slice slice = fl_block_key(block, key);
+        for (size_t i = 0; i < slice.size; i++)
+            sum += ((const uint8_t *)slice.data)[i];
+        sum += fl_block_find_key(block, slice);
+        for (uint32_t at = fl_block_run(block, key); at < fl_block_run(block, key + 1); at++) {
+            fl_block_row(block, key, at, &row);
+            sum += fl_block_find_ts(block, key, row.ts) + row.seq + (uint64_t)row.expire_at;
+            for (size_t i = 0; i < row.value.size; i++)
+                sum += ((const uint8_t *)row.value.data)[i];
+        }
+    }
+    return sum;
+}
+
+/* Decodes the block and compares it with the rows from `from` on. */
+static void check(struct block_fixture *fixture, size_t from, size_t to) {
+    struct fl_block *block = NULL;
+    if (decode(fixture, &block) != FLOWDB_OK)
+        fail_msg("%s", flowdb_last_error());
+    assert_int_equal(block->rows, to - from);
+    for (uint32_t key = 0, row = 0; key < block->keys; key++) {
+        for (; row < fl_block_run(block, key + 1); row++) {
+            struct fl_row found = {.key = fl_block_key(block, key)};
+            fl_block_row(block, key, row, &found);
+            assert_row(&found, &fixture->rows.rows[from + row]);
+        }
+    }
+    fl_block_unref(block);
+}
+
+/* ---------------------------------------------------------------------------------------- size -- */
+
+static void add_series(struct rows *rows, size_t series, size_t points, bool lifetime) {
+    char key[32];
+    for (size_t at = 0; at < series; at++) {
+        snprintf(key, sizeof key, "host%02zu.load", at);
+        for (size_t point = 0; point < points; point++) {
+            rows_put(rows, key, 1700000000000000 + (int64_t)point * TEN_SECONDS,
+                     point * series + at + 1, "1.5");
+            if (lifetime)
+                rows->rows[rows->count - 1].expire_at = rows->rows[rows->count - 1].ts + 3600;
+        }
+    }
+}
+
+static void regular_series_in_arrival_order_cost_nothing_a_row(void **state) {
+    struct block_fixture *fixture = *state;
+    add_series(&fixture->rows, 8, 500, true);
+    assert_int_equal(fill(fixture, 0), 4000);
+    /* Frame, directory, keys, runs, first values and steps: no part of it grows with the rows. */
+    assert_in_range(fixture->frame.size, 1, 150);
+    check(fixture, 0, 4000);
+    struct fl_block *block;
+    assert_int_equal(decode(fixture, &block), FLOWDB_OK);
+    assert_true(block->ts.array == NULL && block->seq.array == NULL && block->expire.array == NULL);
+    assert_in_range(block->memory, sizeof *block, sizeof *block + 400);
+    fl_block_unref(block);
+}
+
+static void jitter_costs_its_bits_alone(void **state) {
+    struct block_fixture *fixture = *state;
+    struct dice dice = {7};
+    add_series(&fixture->rows, 4, 1000, false);
+    for (size_t i = 0; i < 4000; i++)
+        fixture->rows.rows[i].ts += (int64_t)dice_below(&dice, 256);
+    assert_int_equal(fill(fixture, 0), 4000);
+    assert_in_range(fixture->frame.size, 4000, 4000 * 10 / 8 + 200);
+    check(fixture, 0, 4000);
+}
+
+static void counting_keys_are_stored_as_planes(void **state) {
+    struct block_fixture *fixture = *state;
+    char key[32];
+    for (size_t i = 0; i < 1000; i++) {
+        snprintf(key, sizeof key, "key_%08zu", i);
+        rows_put(&fixture->rows, key, 5, i, "same");
+    }
+    fixture->packer.codec = FL_CODEC_LZ4;
+    assert_int_equal(fill(fixture, 0), 1000);
+    assert_in_range(fixture->frame.size, 1, 250);
+    check(fixture, 0, 1000);
+}
+
+/* --------------------------------------------------------------------------------------- where -- */
+
+static void a_block_ends_after_4096_rows(void **state) {
+    struct block_fixture *fixture = *state;
+    add_series(&fixture->rows, 1, 5000, false);
+    assert_int_equal(fill(fixture, 0), FL_BLOCK_ROWS);
+    check(fixture, 0, FL_BLOCK_ROWS);
+    assert_int_equal(fill(fixture, FL_BLOCK_ROWS), 5000);
+    check(fixture, FL_BLOCK_ROWS, 5000);
+}
+
+static void a_block_ends_at_its_encoded_size(void **state) {
+    struct block_fixture *fixture = *state;
+    struct dice dice = {8};
+    struct recipe recipe = {.keys = 2000,
+                            .rows_per_key = 1,
+                            .regular = true,
+                            .value_size_max = 100,
+                            .fixed_values = true};
+    rows_random(&fixture->rows, &dice, &recipe);
+    size_t end = fill(fixture, 0);
+    assert_in_range(end, 70, 82);
+    assert_in_range(fixture->frame.size, 7500, 8400);
+    check(fixture, 0, end);
+}
+
+static void the_first_other_value_ends_a_block_of_equal_ones(void **state) {
+    struct block_fixture *fixture = *state;
+    char value[101];
+    memset(value, 'v', 100);
+    value[100] = 0;
+    for (size_t i = 0; i < 3000; i++) {
+        if (i == 2000)
+            value[0] = 'w';
+        rows_put(&fixture->rows, "key", (int64_t)i, i, value);
+    }
+    assert_int_equal(fill(fixture, 0), 2000);
+    check(fixture, 0, 2000);
+    assert_int_equal(fill(fixture, 2000), 3000);
+    assert_in_range(fixture->frame.size, 1, 250);
+}
+
+static void a_few_equal_values_are_written_out_when_another_comes(void **state) {
+    struct block_fixture *fixture = *state;
+    for (size_t i = 0; i < 50; i++)
+        rows_put(&fixture->rows, "key", (int64_t)i, i, i == 49 ? "ab" : "abcd");
+    assert_int_equal(fill(fixture, 0), 50);
+    check(fixture, 0, 50);
+}
+
+static void long_keys_do_not_swell_when_decoded(void **state) {
+    struct block_fixture *fixture = *state;
+    char *key = malloc(60001);
+    memset(key, 'k', 60000);
+    for (size_t i = 0; i < 100; i++) {
+        snprintf(key + 59990, 11, "%010zu", i);
+        rows_put(&fixture->rows, key, 1, i, "");
+    }
+    free(key);
+    size_t end = fill(fixture, 0);
+    assert_in_range(end, 10, 20); /* 2 MB as whole keys, not 6 */
+    check(fixture, 0, end);
+}
+
+static void the_largest_row_has_a_block_to_itself(void **state) {
+    struct block_fixture *fixture = *state;
+    uint8_t *key = malloc(FL_KEY_MAX), *value = malloc(FL_VALUE_MAX);
+    struct dice dice = {9};
+    memset(key, 0xFF, FL_KEY_MAX);
+    for (size_t i = 0; i < FL_VALUE_MAX; i++)
+        value[i] = (uint8_t)dice_roll(&dice);
+    rows_put(&fixture->rows, "small", 1, 1, "one");
+    rows_add(&fixture->rows, (struct fl_row){.key = flowdb_bytes(key, FL_KEY_MAX),
+                                             .expire_at = FLOWDB_NEVER,
+                                             .value = flowdb_bytes(value, FL_VALUE_MAX),
+                                             .op = FL_OP_PUT});
+    free(key);
+    free(value);
+    fixture->packer.codec = FL_CODEC_LZ4;
+    assert_int_equal(fill(fixture, 0), 1);
+    assert_int_equal(fill(fixture, 1), 2);
+    check(fixture, 1, 2);
+}
+
+/* ---------------------------------------------------------------------------- newer, damaged -- */
+
+/* Puts `size` bytes into the frame's fields, behind those that are there. */
+static void extend_fields(struct block_fixture *fixture, const uint8_t *bytes, size_t size) {
+    struct fl_buffer *frame = &fixture->frame;
+    size_t end = FL_FRAME_HEADER + fl_get_u16(frame->data + 18);
+    assert_int_equal(fl_buffer_reserve(frame, size), FLOWDB_OK);
+    memmove(frame->data + end + size, frame->data + end, frame->size - end);
+    memcpy(frame->data + end, bytes, size);
+    frame->size += size;
+    fl_put_u16(frame->data + 18, (uint16_t)(end - FL_FRAME_HEADER + size));
+}
+
+/* Lists one more column, of no bytes, in the directory, which is the only field. */
+static void extend_directory(struct block_fixture *fixture, uint8_t id, uint8_t encoding) {
+    const uint8_t column[] = {id, encoding, 0};
+    extend_fields(fixture, column, sizeof column);
+    uint8_t *size = fixture->frame.data + FL_FRAME_HEADER + 1; /* a varint of two bytes */
+    *size = (uint8_t)(*size + sizeof column);
+}
+
+static flowdb_status decode_status(struct block_fixture *fixture) {
+    struct fl_block *block = NULL;
+    flowdb_status status = decode(fixture, &block);
+    if (status == FLOWDB_OK)
+        walk(block);
+    fl_block_unref(block);
+    return status;
+}
+
+static void what_a_newer_format_adds_is_skipped_or_refused(void **state) {
+    struct block_fixture *fixture = *state;
+    static const uint8_t optional[] = {5, 2, 'x', 'y'}, required[] = {FL_REQUIRED | 5, 0};
+    add_series(&fixture->rows, 2, 10, false);
+    fill(fixture, 0);
+    assert_int_equal(decode_status(fixture), FLOWDB_OK);
+    extend_fields(fixture, optional, sizeof optional);
+    check(fixture, 0, 20);
+    extend_fields(fixture, required, sizeof required);
+    assert_int_equal(decode_status(fixture), FLOWDB_UNSUPPORTED);
+
+    fill(fixture, 0);
+    extend_directory(fixture, FL_COLUMN_OPTIONAL + 3, 77);
+    check(fixture, 0, 20);
+    extend_directory(fixture, FL_COLUMN_COUNT, 0);
+    assert_int_equal(decode_status(fixture), FLOWDB_UNSUPPORTED);
+
+    fill(fixture, 0);
+    extend_directory(fixture, FL_COLUMN_DELETES, 1);
+    assert_int_equal(decode_status(fixture), FLOWDB_UNSUPPORTED);
+
+    fill(fixture, 0);
+    fixture->frame.data[17] = 3; /* the codec */
+    assert_int_equal(decode_status(fixture), FLOWDB_UNSUPPORTED);
+}
+
+static void sizes_out_of_bounds_are_refused_before_memory_is_taken(void **state) {
+    struct block_fixture *fixture = *state;
+    add_series(&fixture->rows, 2, 10, false);
+    fill(fixture, 0);
+    fixture->frame.data[17] = FL_CODEC_ZSTD;
+    fl_put_u32(fixture->frame.data + 12, UINT32_MAX);
+    uint64_t calls = fixture->alloc.calls;
+    assert_int_equal(decode_status(fixture), FLOWDB_CORRUPTION);
+    fl_put_u32(fixture->frame.data + 12, (uint32_t)FL_FRAME_DATA_MAX);
+    fixture->frame.data[17] = FL_CODEC_LZ4;
+    assert_int_equal(decode_status(fixture), FLOWDB_CORRUPTION);
+    assert_true(fixture->alloc.calls == calls);
+}
+
+/* Some rows of every kind that a block can hold. */
+static void add_mixture(struct rows *rows, struct dice *dice) {
+    struct recipe recipe = {.keys = 1 + (size_t)dice_below(dice, 12),
+                            .rows_per_key = 1 + (size_t)dice_below(dice, 30),
+                            .regular = dice_below(dice, 2) == 0,
+                            .value_size_max = (size_t)dice_below(dice, 9),
+                            .fixed_values = dice_below(dice, 2) == 0,
+                            .same_value = dice_below(dice, 3) == 0,
+                            .delete_percent = dice_below(dice, 3) == 0 ? 20 : 0,
+                            .expires = dice_below(dice, 2) == 0,
+                            .long_keys = dice_below(dice, 2) == 0};
+    rows_random(rows, dice, &recipe);
+}
+
+static void mutate(struct block_fixture *fixture, struct dice *dice) {
+    struct fl_buffer *frame = &fixture->frame;
+    size_t payload = FL_FRAME_HEADER + fl_get_u16(frame->data + 18);
+    for (uint64_t left = 1 + dice_below(dice, 3); left > 0; left--) {
+        size_t from = dice_below(dice, 2) == 0 ? 8 : payload - 20;
+        size_t at = from + (size_t)dice_below(dice, frame->size - from);
+        uint64_t flipped = frame->data[at] ^ (UINT64_C(1) << dice_below(dice, 8));
+        frame->data[at] = (uint8_t)(dice_below(dice, 2) == 0 ? dice_roll(dice) : flipped);
+    }
+}
+
+static void garbage_is_refused_or_read_within_bounds(void **state) {
+    struct block_fixture *fixture = *state;
+    struct dice dice = {10};
+    size_t refused = 0, read = 0;
+    for (int round = 0; round < 6000; round++) {
+        rows_free(&fixture->rows);
+        add_mixture(&fixture->rows, &dice);
+        fixture->packer.codec = (enum fl_codec)(round % 3);
+        fill(fixture, 0);
+        mutate(fixture, &dice);
+        /* A copy of just the size, so that a read past the end is seen by a sanitizer. */
+        uint8_t *exact = malloc(fixture->frame.size), *grown = fixture->frame.data;
+        memcpy(exact, grown, fixture->frame.size);
+        fixture->frame.data = exact;
+        flowdb_status status = decode_status(fixture);
+        fixture->frame.data = grown;
+        free(exact);
+        assert_true(status == FLOWDB_OK || status == FLOWDB_CORRUPTION ||
+                    status == FLOWDB_UNSUPPORTED);
+        refused += status != FLOWDB_OK;
+        read += status == FLOWDB_OK;
+    }
+    assert_true(refused > 1000 && read > 100);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(regular_series_in_arrival_order_cost_nothing_a_row, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(jitter_costs_its_bits_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(counting_keys_are_stored_as_planes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_block_ends_after_4096_rows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_block_ends_at_its_encoded_size, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_first_other_value_ends_a_block_of_equal_ones, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_few_equal_values_are_written_out_when_another_comes,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(long_keys_do_not_swell_when_decoded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_largest_row_has_a_block_to_itself, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_a_newer_format_adds_is_skipped_or_refused, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(sizes_out_of_bounds_are_refused_before_memory_is_taken,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(garbage_is_refused_or_read_within_bounds, set_up,
+                                        tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,165 @@
+/* Columns of integers: what goes in comes out, in as few bytes as the shape allows. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fixture.h"
+#include "table/ints.h"
+
+#define COUNT_MAX 1000
+
+static size_t encode(const uint64_t *values, size_t count, uint8_t *out,
+                     enum fl_ints_encoding *encoding) {
+    size_t measured = fl_ints_measure(values, count, encoding);
+    size_t size = fl_ints_encode(values, count, *encoding, out);
+    assert_int_equal(size, measured);
+    assert_true(size <= fl_ints_bound(count));
+    return size;
+}
+
+/* Encodes, decodes and compares. Returns the bytes that it took. */
+static size_t round_trip(const uint64_t *values, size_t count, enum fl_ints_encoding *encoding) {
+    uint8_t *bytes = malloc(fl_ints_bound(count));
+    uint64_t *decoded = malloc(count * sizeof *decoded);
+    size_t size = encode(values, count, bytes, encoding);
+    /* A copy of just the size, so that a read past the end is seen by a sanitizer. */
+    uint8_t *exact = malloc(size);
+    memcpy(exact, bytes, size);
+    assert_true(fl_ints_decode((uint8_t)*encoding, exact, size, decoded, count));
+    assert_memory_equal(values, decoded, count * sizeof *values);
+    assert_false(fl_ints_decode((uint8_t)*encoding, exact, size - 1, decoded, count));
+    free(exact);
+    free(decoded);
+    free(bytes);
+    return size;
+}
+
+static void constants_and_ramps_take_a_few_bytes_whatever_their_length(void **state) {
+    (void)state;
+    enum fl_ints_encoding encoding;
+    uint64_t values[COUNT_MAX];
+    for (size_t i = 0; i < COUNT_MAX; i++)
+        values[i] = INT64_MAX;
+    assert_int_equal(round_trip(values, COUNT_MAX, &encoding), 10);
+    assert_int_equal(encoding, FL_INTS_CONSTANT);
+    for (size_t i = 0; i < COUNT_MAX; i++)
+        values[i] = 1700000000000000 + i * 10000000;
+    assert_int_equal(round_trip(values, COUNT_MAX, &encoding), 8 + 4);
+    assert_int_equal(encoding, FL_INTS_AFFINE);
+    for (size_t i = 0; i < COUNT_MAX; i++)
+        values[i] = UINT64_MAX - 100 + i * 3; /* wraps */
+    round_trip(values, COUNT_MAX, &encoding);
+    assert_int_equal(encoding, FL_INTS_AFFINE);
+    for (size_t i = 0; i < COUNT_MAX; i++)
+        values[i] = 5 - i * 7;
+    round_trip(values, COUNT_MAX, &encoding);
+    assert_int_equal(encoding, FL_INTS_AFFINE);
+    assert_int_equal(round_trip(values, 1, &encoding), 1);
+    assert_int_equal(encoding, FL_INTS_CONSTANT);
+}
+
+static void the_encoding_follows_the_shape(void **state) {
+    (void)state;
+    enum fl_ints_encoding encoding;
+    struct dice dice = {1};
+    uint64_t values[COUNT_MAX], time = 1700000000000000, slope = 0;
+    for (size_t i = 0; i < COUNT_MAX; i++)
+        values[i] = dice_below(&dice, 16);
+    assert_in_range(round_trip(values, COUNT_MAX, &encoding), 1, COUNT_MAX / 2 + 20);
+    assert_int_equal(encoding, FL_INTS_PACKED);
+    for (size_t i = 0; i < COUNT_MAX; i++)
+        values[i] = time += 10000000 + dice_below(&dice, 16);
+    assert_in_range(round_trip(values, COUNT_MAX, &encoding), 1, COUNT_MAX / 2 + 70);
+    assert_int_equal(encoding, FL_INTS_DELTAS);
+    for (size_t i = 0; i < COUNT_MAX; i++)
+        values[i] = time += slope += 1000 + dice_below(&dice, 4);
+    assert_in_range(round_trip(values, COUNT_MAX, &encoding), 1, COUNT_MAX / 4 + 70);
+    assert_int_equal(encoding, FL_INTS_DELTA_DELTAS);
+}
+
+static void one_gap_does_not_widen_the_whole_column(void **state) {
+    (void)state;
+    enum fl_ints_encoding encoding;
+    uint64_t values[COUNT_MAX], time = 1700000000000000;
+    for (size_t i = 0; i < COUNT_MAX; i++)
+        values[i] = time += i == 500 ? UINT64_C(86400000000) : 10000000;
+    /* The group with the gap needs 37 bits a value, the seven others none. */
+    assert_in_range(round_trip(values, COUNT_MAX, &encoding), 1, 128 * 37 / 8 + 8 * 8);
+}
+
+static void values_of_any_width_survive(void **state) {
+    (void)state;
+    struct dice dice = {2};
+    enum fl_ints_encoding encoding;
+    uint64_t values[COUNT_MAX];
+    static const size_t counts[] = {1, 2, 3, 127, 128, 129, 255, 256, 257, 999};
+    for (unsigned width = 0; width <= 64; width++) {
+        uint64_t mask = width == 0 ? 0 : UINT64_MAX >> (64 - width);
+        uint64_t base = dice_roll(&dice);
+        for (size_t i = 0; i < COUNT_MAX; i++)
+            values[i] = base + (dice_roll(&dice) & mask);
+        for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+            round_trip(values, counts[i], &encoding);
+    }
+    values[0] = (uint64_t)INT64_MIN;
+    values[1] = INT64_MAX;
+    values[2] = 0;
+    values[3] = UINT64_MAX;
+    for (size_t count = 1; count <= 4; count++)
+        round_trip(values, count, &encoding);
+}
+
+static void a_reader_hands_out_groups(void **state) {
+    (void)state;
+    struct dice dice = {3};
+    enum fl_ints_encoding encoding;
+    uint64_t values[300], group[FL_INTS_GROUP];
+    uint8_t bytes[4096];
+    for (size_t i = 0; i < 300; i++)
+        values[i] = dice_below(&dice, 1000);
+    size_t size = encode(values, 300, bytes, &encoding), got, total = 0;
+    struct fl_ints_reader reader;
+    assert_true(fl_ints_reader_init(&reader, (uint8_t)encoding, bytes, size, 300));
+    static const size_t expected[] = {128, 128, 44, 0};
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(fl_ints_reader_next(&reader, group, &got));
+        assert_int_equal(got, expected[i]);
+        assert_memory_equal(group, values + total, got * sizeof *group);
+        total += got;
+    }
+}
+
+static void damaged_columns_are_refused_or_read_within_bounds(void **state) {
+    (void)state;
+    struct dice dice = {4};
+    uint64_t values[300], decoded[300];
+    uint8_t bytes[4096];
+    enum fl_ints_encoding encoding;
+    size_t refused = 0;
+    for (int round = 0; round < 20000; round++) {
+        unsigned width = (unsigned)dice_below(&dice, 40);
+        size_t count = 1 + (size_t)dice_below(&dice, 300);
+        for (size_t i = 0; i < count; i++)
+            values[i] = dice_roll(&dice) >> (63 - width);
+        size_t size = encode(values, count, bytes, &encoding);
+        for (uint64_t i = dice_below(&dice, 4); i > 0; i--)
+            bytes[dice_below(&dice, size)] = (uint8_t)dice_roll(&dice);
+        size -= dice_below(&dice, 3) == 0 ? (size_t)dice_below(&dice, size) : 0;
+        uint8_t *exact = malloc(size);
+        memcpy(exact, bytes, size);
+        refused += !fl_ints_decode((uint8_t)dice_below(&dice, 7), exact, size, decoded, count);
+        free(exact);
+    }
+    assert_in_range(refused, 5000, 19999);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(constants_and_ramps_take_a_few_bytes_whatever_their_length),
+        cmocka_unit_test(the_encoding_follows_the_shape),
+        cmocka_unit_test(one_gap_does_not_widen_the_whole_column),
+        cmocka_unit_test(values_of_any_width_survive),
+        cmocka_unit_test(a_reader_hands_out_groups),
+        cmocka_unit_test(damaged_columns_are_refused_or_read_within_bounds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -226,7 +226,7 @@ static void ranges_are_right_across_many_blocks_and_tables(void **state) {
     struct api *api = *state;
     enum { SERIES = 50, POINTS = 400 };
     flowdb_result result = {0};
-    char key[SERIES][16], value[32];
+    char key[SERIES][32], value[32];
     for (int64_t point = 0; point < POINTS; point++) {
         flowdb_record records[SERIES];
         snprintf(value, sizeof value, "%d.%d", (int)point, (int)point % 10);

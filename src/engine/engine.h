@@ -5,9 +5,9 @@
  * the other way round):
  *
  *   flush_lock     one flush at a time, from the oldest frozen memtable to its table
+ *   manifest_lock  edits of the manifest and the set of tables
  *   sync_lock      one sync at a time; logs are closed only under it
  *   commit_lock    writes, one after the other: sequence numbers, log, memtable, freezing
- *   manifest_lock  edits of the manifest
  *   version_lock   the pointer to the current version; held for a few instructions
  *   state_lock     what the background threads and waiting writers look at
  *
@@ -167,9 +167,23 @@ flowdb_status fl_engine_build_table(flowdb *db, struct fl_memtable *memtable,
                                     struct fl_table **table);
 /* Flushes the oldest frozen memtable; FLOWDB_DONE if there is none. */
 flowdb_status fl_engine_flush_oldest(flowdb *db);
-/* Appends an edit, in a new manifest where the old one has had its day. The caller fills in what
-   changes; the numbers that every edit carries are added here. */
-flowdb_status fl_engine_append_edit(flowdb *db, struct fl_manifest_edit *edit);
+
+/* ---- engine_tables.c ---- */
+
+/* A change of the set of tables. Arrays are borrowed. */
+struct fl_table_change {
+    struct fl_table *const *added;
+    size_t added_count;
+    struct fl_table *const *removed;
+    size_t removed_count;
+    bool
+        oldest_flushed; /* the oldest frozen memtable is in tables now; the caller holds flush_lock */
+};
+
+/* Makes the change durable with one edit, then installs the version that has it. */
+flowdb_status fl_engine_change_tables(flowdb *db, const struct fl_table_change *change);
+/* Everything is in tables: the manifest is told that no log is needed, and the last one goes. */
+flowdb_status fl_engine_retire_all_logs(flowdb *db);
 
 /* ---- engine_background.c ---- */
 

@@ -68,112 +68,6 @@ flowdb_status fl_engine_build_table(flowdb *db, struct fl_memtable *memtable,
     return status;
 }
 
-/* The caller holds manifest_lock. */
-static flowdb_status renew_manifest(flowdb *db) {
-    struct fl_manifest *fresh;
-    uint64_t old_id = fl_manifest_id(db->manifest);
-    struct fl_manifest_state state;
-    flowdb_status status = fl_manifest_state_copy(fl_manifest_state(db->manifest), &state);
-    if (status != FLOWDB_OK)
-        return status;
-    uint64_t id = fl_engine_new_id(db);
-    state.next_id = id + 1;
-    bool in_doubt;
-    status = fl_manifest_create(&db->env, db->config.data_dir, id, &state, &in_doubt, &fresh);
-    fl_manifest_state_deinit(&state);
-    if (in_doubt)
-        fl_engine_stop_writes(db, "the manifest could not be replaced");
-    if (status != FLOWDB_OK)
-        return status;
-    fl_manifest_close(db->manifest);
-    db->manifest = fresh;
-    char *path = fl_manifest_path(db->env.alloc, db->config.data_dir, old_id);
-    if (path == NULL || fl_fs_remove(db->env.fs, path) != FLOWDB_OK)
-        fl_engine_log(db, FLOWDB_LOG_WARN, "%s", flowdb_last_error());
-    fl_release(db->env.alloc, path);
-    return FLOWDB_OK;
-}
-
-flowdb_status fl_engine_append_edit(flowdb *db, struct fl_manifest_edit *edit) {
-    pthread_mutex_lock(&db->manifest_lock);
-    flowdb_status status = FLOWDB_OK;
-    if (fl_manifest_wants_successor(db->manifest))
-        status = renew_manifest(db);
-    if (status == FLOWDB_OK) {
-        const struct fl_manifest_state *state = fl_manifest_state(db->manifest);
-        edit->next_id = atomic_load(&db->next_id);
-        edit->last_seq = FL_MAX(edit->last_seq, state->last_seq);
-        edit->latest_time_us = FL_MAX(fl_engine_now(db), state->latest_time_us);
-        status = fl_manifest_append(db->manifest, edit);
-        if (status != FLOWDB_OK && fl_manifest_in_doubt(db->manifest))
-            fl_engine_stop_writes(db, "the manifest could not be synced");
-    }
-    pthread_mutex_unlock(&db->manifest_lock);
-    return status;
-}
-
-/* A version of the current tables and one more. The caller holds flush_lock, so that the tables
-   stay the same until it is installed. */
-static flowdb_status version_with(flowdb *db, struct fl_table *table, struct fl_version **next) {
-    struct fl_version *now = fl_engine_pin(db);
-    if (table == NULL) {
-        flowdb_status status = fl_version_copy_tables(now, FL_LOGS_MAX, next);
-        fl_version_unref(now);
-        return status;
-    }
-    size_t count = now->table_count;
-    struct fl_table **tables = fl_allocate(db->env.alloc, (count + 1) * sizeof *tables);
-    flowdb_status status = FLOWDB_OK;
-    if (tables == NULL) {
-        status = fl_fail_memory("a version", (count + 1) * sizeof *tables);
-    } else {
-        for (size_t i = 0; i < count; i++)
-            tables[i] = now->tables[i];
-        tables[count] = table;
-        status = fl_version_create(db->env.alloc, tables, count + 1, FL_LOGS_MAX, next);
-    }
-    fl_release(db->env.alloc, tables);
-    fl_version_unref(now);
-    return status;
-}
-
-/* The oldest frozen memtable gives way to the version's tables. */
-static void install_flushed(flowdb *db, struct fl_version *next) {
-    pthread_mutex_lock(&db->commit_lock);
-    struct fl_version *now = fl_engine_pin(db);
-    fl_version_set_memtables(next, now->active, now->frozen + 1, now->frozen_count - 1);
-    fl_engine_install(db, next);
-    fl_version_unref(now);
-    pthread_mutex_unlock(&db->commit_lock);
-}
-
-/* Makes the table, if there is one, part of the database in place of the oldest frozen memtable:
-   one edit, then the version. */
-static flowdb_status install_table(flowdb *db, struct fl_table *table) {
-    struct fl_table_meta added;
-    struct fl_manifest_edit edit = {0};
-    if (table != NULL) {
-        const struct fl_table_properties *properties = fl_table_properties(table);
-        added =
-            (struct fl_table_meta){.id = fl_table_id(table), .file_size = properties->file_size};
-        edit.added = &added;
-        edit.added_count = 1;
-        edit.last_seq = properties->max_seq;
-    }
-    pthread_mutex_lock(&db->commit_lock);
-    edit.log = db->logs[1].id;
-    pthread_mutex_unlock(&db->commit_lock);
-    struct fl_version *next = NULL;
-    flowdb_status status = version_with(db, table, &next);
-    if (status == FLOWDB_OK)
-        status = fl_engine_append_edit(db, &edit);
-    if (status == FLOWDB_OK)
-        install_flushed(db, next);
-    else
-        fl_version_unref(next);
-    return status;
-}
-
 /* The caller holds flush_lock. */
 static flowdb_status flush_oldest_locked(flowdb *db) {
     flowdb_status status = fl_engine_check_writable(db);
@@ -189,7 +83,9 @@ static flowdb_status flush_oldest_locked(flowdb *db) {
     fl_version_unref(version);
     if (status != FLOWDB_OK)
         return status;
-    status = install_table(db, table);
+    struct fl_table_change change = {
+        .added = &table, .added_count = table != NULL ? 1 : 0, .oldest_flushed = true};
+    status = fl_engine_change_tables(db, &change);
     if (status != FLOWDB_OK && table != NULL && !atomic_load(&db->stopped_writes))
         fl_table_mark_obsolete(table);
     fl_table_unref(table);

@@ -353,15 +353,6 @@ flowdb_status flowdb_open(const flowdb_config *config, flowdb **db) {
 
 /* ----------------------------------------------------------------------------------- close -- */
 
-/* Everything is in tables: no log is needed any more. */
-static flowdb_status retire_last_log(flowdb *db) {
-    struct fl_manifest_edit edit = {.log = 0};
-    flowdb_status status = fl_engine_append_edit(db, &edit);
-    if (status == FLOWDB_OK)
-        fl_engine_retire_log(db);
-    return status;
-}
-
 flowdb_status flowdb_close(flowdb *db) {
     if (db == NULL)
         return FLOWDB_OK;
@@ -375,7 +366,7 @@ flowdb_status flowdb_close(flowdb *db) {
         fl_engine_stop_threads(db);
         status = flowdb_flush(db);
         if (status == FLOWDB_OK)
-            status = retire_last_log(db);
+            status = fl_engine_retire_all_logs(db);
         if (status != FLOWDB_OK && !atomic_load(&db->stopped_writes)) {
             /* The tables could not be written; the logs at least shall be whole. */
             char sentence[512];

@@ -20,6 +20,7 @@
 struct exchange {
     struct fl_http_request request;
     uint64_t body_received;
+    bool head;    /* the method is HEAD */
     bool begun;   /* the handler's `begin` ran */
     bool refused; /* the reply is decided; the rest of the body is discarded */
 };
@@ -196,8 +197,12 @@ static void stream_free(void *context) {
     free(stream);
 }
 
-/* Takes the reply's source and body. */
-static struct MHD_Response *make_stream(struct fl_http_reply *reply) {
+/*
+ * Takes the reply's source and body. To a HEAD libmicrohttpd would send the end of a chunked body,
+ * which the client would take for its next answer: such an answer is framed by its connection's
+ * end.
+ */
+static struct MHD_Response *make_stream(struct fl_http_reply *reply, bool head) {
     struct stream *stream = malloc(sizeof *stream);
     if (stream == NULL)
         return NULL;
@@ -208,6 +213,8 @@ static struct MHD_Response *make_stream(struct fl_http_reply *reply) {
         MHD_SIZE_UNKNOWN, PART_SIZE, stream_read, stream, stream_free);
     if (response == NULL)
         stream_free(stream);
+    else if (head)
+        MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
     return response;
 }
 
@@ -240,7 +247,7 @@ static enum MHD_Result send_reply(struct fl_http_exchanges *exchanges, struct ex
     if (atomic_load(&exchanges->draining))
         reply->close = true;
     unsigned status = reply->status;
-    struct MHD_Response *response = reply->source != NULL ? make_stream(reply) : make_whole(reply);
+    struct MHD_Response *response = reply->source != NULL ? make_stream(reply, exchange->head) : make_whole(reply);
     if (response == NULL)
         return MHD_NO;
     enum MHD_Result sent =
@@ -270,6 +277,7 @@ static enum MHD_Result begin_exchange(struct fl_http_exchanges *exchanges,
     if (exchange == NULL)
         return MHD_NO;
     atomic_fetch_add(&exchanges->active, 1);
+    exchange->head = strcmp(head->method, "HEAD") == 0;
     exchange->request.service = &exchanges->service;
     MHD_get_connection_values_n(connection, MHD_HEADER_KIND, read_header, &framing);
     if (accept_headers(exchange, connection, head, &framing))

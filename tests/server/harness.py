@@ -138,7 +138,7 @@ class Connection:
     def __init__(self, host, port):
         self.host = f"[{host}]" if ":" in host else host
         self.socket = socket.create_connection((host, port), timeout=DEADLINE)
-        self.buffer = b""
+        self.buffer = bytearray()
 
     def __enter__(self):
         return self
@@ -156,32 +156,36 @@ class Connection:
         self.socket.shutdown(socket.SHUT_WR)
 
     def _fill(self):
-        data = self.socket.recv(1 << 16)
+        data = self.socket.recv(1 << 20)
         self.buffer += data
         return len(data) > 0
 
+    def _take(self, size, skipped=0):
+        data = bytes(memoryview(self.buffer)[:size])
+        del self.buffer[:size + skipped]
+        return data
+
     def _read_to(self, end):
-        while end not in self.buffer:
+        while (at := self.buffer.find(end)) < 0:
             if not self._fill():
-                raise EOFError(self.buffer)
-        head, self.buffer = self.buffer.split(end, 1)
-        return head
+                raise EOFError(bytes(self.buffer))
+        return self._take(at, len(end))
 
     def _read_bytes(self, size):
         while len(self.buffer) < size:
             if not self._fill():
-                raise EOFError(self.buffer)
-        data, self.buffer = self.buffer[:size], self.buffer[size:]
-        return data
+                raise EOFError(bytes(self.buffer[:1000]))
+        return self._take(size)
 
-    def _read_chunks(self):
-        body = b""
+    def read_chunks(self):
+        """A chunked body to its end."""
+        parts = []
         while True:
             size = int(self._read_to(b"\r\n"), 16)
-            body += self._read_bytes(size)
+            parts.append(self._read_bytes(size))
             self._read_to(b"\r\n")
             if size == 0:
-                return body
+                return b"".join(parts)
 
     def read_head(self):
         """Status and headers."""
@@ -197,7 +201,7 @@ class Connection:
         if method == "HEAD" or status in (100, 204, 304):
             body = b""
         elif headers.get("transfer-encoding") == "chunked":
-            body = self._read_chunks()
+            body = self.read_chunks()
         elif "content-length" in headers:
             body = self._read_bytes(int(headers["content-length"]))
         else:
@@ -208,13 +212,12 @@ class Connection:
         """Everything until the server closes."""
         while self._fill():
             pass
-        data, self.buffer = self.buffer, b""
-        return data
+        return self._take(len(self.buffer))
 
     def is_closed(self):
         """Waits until the server closes; false if it sends something instead."""
         try:
-            return self.buffer == b"" and self.socket.recv(1) == b""
+            return not self.buffer and self.socket.recv(1) == b""
         except ConnectionResetError:
             return True
 

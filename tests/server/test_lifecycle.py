@@ -197,7 +197,7 @@ class Stop(ServerTest):
         self.assertEqual(self.connection.read_head()[0], 200)
         self.assertEqual(self.server.stop_at_once(), 0)
         with self.assertRaises((EOFError, ConnectionResetError)):
-            self.connection._read_chunks()
+            self.connection.read_chunks()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@
 #ifndef FL_BASE_ENTRY_H
 #define FL_BASE_ENTRY_H
 
+#include "base/bytes.h"
 #include "base/coding.h"
 #include "base/row.h"
 
@@ -56,6 +57,13 @@ static inline uint8_t *fl_entry_put(uint8_t *at, enum fl_op op, flowdb_slice key
     return at + value.size;
 }
 
+/* An empty bound is none; otherwise the start is below the end. */
+static inline bool fl_entry_range_valid(const uint8_t *entry) {
+    flowdb_slice start = fl_entry_key(entry), end = fl_entry_value(entry);
+    return end.size <= FL_KEY_MAX &&
+           (start.size == 0 || end.size == 0 || fl_slice_compare(start, end) < 0);
+}
+
 /* Is there a well-formed entry in the `left` bytes at `entry`? For bytes that come from a disk. */
 static inline bool fl_entry_valid(const uint8_t *entry, size_t left) {
     if (left < FL_ENTRY_HEADER || entry[1] != 0 || fl_entry_size(entry) > left)
@@ -67,7 +75,7 @@ static inline bool fl_entry_valid(const uint8_t *entry, size_t left) {
     case FL_OP_DELETE:
         return key_size > 0 && value_size == 0;
     case FL_OP_DELETE_RANGE:
-        return value_size <= FL_KEY_MAX;
+        return fl_entry_range_valid(entry);
     default:
         return false;
     }

@@ -1,0 +1,120 @@
+#include "support/scratch.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+void scratch_create(char path[SCRATCH_PATH]) {
+    const char *base = getenv("TMPDIR");
+    snprintf(path, SCRATCH_PATH, "%s/flowdb-unit-XXXXXX", base != NULL ? base : "/tmp");
+    if (mkdtemp(path) == NULL)
+        fail_msg("cannot create %s: %s", path, strerror(errno));
+}
+
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk) {
+    (void)info;
+    (void)kind;
+    (void)walk;
+    return remove(path);
+}
+
+void scratch_remove(const char *path) {
+    if (path[0] != '\0')
+        nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+uint8_t *scratch_read(const char *path, size_t *size) {
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        fail_msg("cannot open %s: %s", path, strerror(errno));
+    struct stat info;
+    assert_int_equal(fstat(fileno(file), &info), 0);
+    uint8_t *bytes = malloc((size_t)info.st_size + 1);
+    assert_non_null(bytes);
+    *size = fread(bytes, 1, (size_t)info.st_size, file);
+    fclose(file);
+    assert_int_equal(*size, info.st_size);
+    return bytes;
+}
+
+void scratch_write(const char *path, const void *bytes, size_t size) {
+    FILE *file = fopen(path, "wb");
+    if (file == NULL)
+        fail_msg("cannot create %s: %s", path, strerror(errno));
+    size_t written = size > 0 ? fwrite(bytes, 1, size, file) : 0;
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(written, size);
+}
+
+bool scratch_exists(const char *path) {
+    return access(path, F_OK) == 0;
+}
+
+const char *scratch_in(const char *folder, const char *name) {
+    static char paths[8][SCRATCH_PATH];
+    static unsigned turn;
+    char *path = paths[turn++ % 8];
+    snprintf(path, SCRATCH_PATH, "%s/%s", folder, name);
+    return path;
+}
+
+static void copy_tree(const char *from, const char *to) {
+    assert_int_equal(mkdir(to, 0755), 0);
+    DIR *folder = opendir(from);
+    assert_non_null(folder);
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        char source[SCRATCH_PATH * 2], target[SCRATCH_PATH * 2];
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        snprintf(source, sizeof source, "%s/%s", from, entry->d_name);
+        snprintf(target, sizeof target, "%s/%s", to, entry->d_name);
+        struct stat info;
+        assert_int_equal(stat(source, &info), 0);
+        if (S_ISDIR(info.st_mode)) {
+            copy_tree(source, target);
+        } else {
+            size_t size;
+            uint8_t *bytes = scratch_read(source, &size);
+            scratch_write(target, bytes, size);
+            free(bytes);
+        }
+    }
+    closedir(folder);
+}
+
+void scratch_copy(const char *from, const char *to) {
+    scratch_remove(to);
+    copy_tree(from, to);
+}
+
+size_t scratch_find(const char *folder, const char *part, char first[SCRATCH_PATH],
+                    char last[SCRATCH_PATH]) {
+    char low[256] = "", high[256] = "";
+    size_t count = 0;
+    DIR *stream = opendir(folder);
+    assert_non_null(stream);
+    for (struct dirent *entry; (entry = readdir(stream)) != NULL;) {
+        if (entry->d_name[0] == '.' || strstr(entry->d_name, part) == NULL)
+            continue;
+        if (count == 0 || strcmp(entry->d_name, low) < 0)
+            snprintf(low, sizeof low, "%s", entry->d_name);
+        if (count == 0 || strcmp(entry->d_name, high) > 0)
+            snprintf(high, sizeof high, "%s", entry->d_name);
+        count++;
+    }
+    closedir(stream);
+    if (first != NULL && count > 0)
+        snprintf(first, SCRATCH_PATH, "%s", scratch_in(folder, low));
+    if (last != NULL && count > 0)
+        snprintf(last, SCRATCH_PATH, "%s", scratch_in(folder, high));
+    return count;
+}

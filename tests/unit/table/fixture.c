@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/hash.h"
@@ -49,22 +47,11 @@ void rows_put(struct rows *rows, const char *key, int64_t ts, uint64_t seq, cons
                                    .op = FL_OP_PUT});
 }
 
-uint64_t dice_roll(struct dice *dice) {
-    uint64_t z = dice->state += UINT64_C(0x9E3779B97F4A7C15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
-
-uint64_t dice_below(struct dice *dice, uint64_t bound) {
-    return dice_roll(dice) % bound;
-}
-
 static int compare_slices(const void *a, const void *b) {
     return fl_slice_compare(*(const flowdb_slice *)a, *(const flowdb_slice *)b);
 }
 
-static flowdb_slice random_key(struct rows *rows, struct dice *dice, const struct recipe *recipe,
+static flowdb_slice random_key(struct rows *rows, struct seeded *dice, const struct recipe *recipe,
                                size_t i) {
     uint8_t key[512];
     size_t size;
@@ -72,40 +59,40 @@ static flowdb_slice random_key(struct rows *rows, struct dice *dice, const struc
         size = (size_t)snprintf((char *)key, sizeof key, "host%03zu/metric%zu", i, i % 7);
     } else {
         static const uint8_t alphabet[] = {0, 1, 'a', 'b', 0xFE, 0xFF};
-        size = 1 + (size_t)dice_below(dice, dice_below(dice, 8) == 0 ? 400 : 12);
+        size = 1 + (size_t)pick(dice, pick(dice, 8) == 0 ? 400 : 12);
         for (size_t at = 0; at < size; at++)
-            key[at] = at % 3 == 0 ? 'p' : alphabet[dice_below(dice, sizeof alphabet)];
+            key[at] = at % 3 == 0 ? 'p' : alphabet[pick(dice, sizeof alphabet)];
     }
     return flowdb_bytes(keep(rows, key, size), size);
 }
 
-static struct fl_row random_row(struct rows *rows, struct dice *dice, const struct recipe *recipe,
+static struct fl_row random_row(struct rows *rows, struct seeded *dice, const struct recipe *recipe,
                                 flowdb_slice key, size_t key_at, size_t at) {
     struct fl_row row = {.key = key, .op = FL_OP_PUT, .expire_at = FLOWDB_NEVER};
     row.ts = 1700000000000000 + (int64_t)at * 10000000;
     row.seq = at * recipe->keys + key_at + 1;
     if (!recipe->regular) {
-        row.ts += (int64_t)dice_below(dice, 9000000) - 4500000;
-        row.seq = 1 + dice_below(dice, 1u << 30);
+        row.ts += (int64_t)pick(dice, 9000000) - 4500000;
+        row.seq = 1 + pick(dice, 1u << 30);
     }
-    if (recipe->expires && dice_below(dice, 4) > 0)
-        row.expire_at = row.ts + (recipe->regular ? 3600 : (int64_t)dice_below(dice, 1u << 20));
-    if (dice_below(dice, 100) < recipe->delete_percent) {
+    if (recipe->expires && pick(dice, 4) > 0)
+        row.expire_at = row.ts + (recipe->regular ? 3600 : (int64_t)pick(dice, 1u << 20));
+    if (pick(dice, 100) < recipe->delete_percent) {
         row.op = FL_OP_DELETE;
         return row;
     }
     size_t size = recipe->value_size_max;
     if (size > 0 && !recipe->fixed_values)
-        size = (size_t)dice_below(dice, size + 1);
+        size = (size_t)pick(dice, size + 1);
     uint8_t *value = malloc(size + 1);
     for (size_t i = 0; i < size; i++)
-        value[i] = recipe->same_value ? 'v' : (uint8_t)("0123456789ab."[dice_below(dice, 13)]);
+        value[i] = recipe->same_value ? 'v' : (uint8_t)("0123456789ab."[pick(dice, 13)]);
     row.value = flowdb_bytes(keep(rows, value, size), size);
     free(value);
     return row;
 }
 
-void rows_random(struct rows *rows, struct dice *dice, const struct recipe *recipe) {
+void rows_random(struct rows *rows, struct seeded *dice, const struct recipe *recipe) {
     flowdb_slice *keys = malloc(recipe->keys * sizeof *keys);
     for (size_t i = 0; i < recipe->keys; i++)
         keys[i] = random_key(rows, dice, recipe, i);
@@ -113,8 +100,8 @@ void rows_random(struct rows *rows, struct dice *dice, const struct recipe *reci
     for (size_t i = 0; i < recipe->keys; i++) {
         if (i > 0 && fl_slice_equal(keys[i], keys[i - 1]))
             continue;
-        size_t count = recipe->regular ? recipe->rows_per_key
-                                       : 1 + (size_t)dice_below(dice, recipe->rows_per_key);
+        size_t count =
+            recipe->regular ? recipe->rows_per_key : 1 + (size_t)pick(dice, recipe->rows_per_key);
         for (size_t at = 0; at < count; at++)
             rows_add(rows, random_row(rows, dice, recipe, keys[i], i, at));
     }
@@ -125,10 +112,8 @@ void rows_random(struct rows *rows, struct dice *dice, const struct recipe *reci
 
 int fixture_set_up(void **state) {
     struct fixture *fixture = calloc(1, sizeof *fixture);
-    snprintf(fixture->folder, sizeof fixture->folder, "/tmp/flowdb-table-XXXXXX");
-    if (mkdtemp(fixture->folder) == NULL)
-        return -1;
-    snprintf(fixture->path, sizeof fixture->path, "%s/000001.sst", fixture->folder);
+    scratch_create(fixture->folder);
+    snprintf(fixture->path, sizeof fixture->path, "%s", scratch_in(fixture->folder, "000001.sst"));
     failing_alloc_init(&fixture->alloc);
     fixture->env = (struct fl_env){
         .alloc = &fixture->alloc.alloc, .clock = fl_clock_system(), .fs = fl_fs_posix()};
@@ -139,8 +124,7 @@ int fixture_set_up(void **state) {
 int fixture_tear_down(void **state) {
     struct fixture *fixture = *state;
     int64_t live = fixture->alloc.live;
-    unlink(fixture->path);
-    rmdir(fixture->folder);
+    scratch_remove(fixture->folder);
     free(fixture);
     if (live != 0)
         print_error("%lld allocations leaked\n", (long long)live);
@@ -152,15 +136,11 @@ struct fl_table_options fixture_options(uint32_t block_size, enum fl_codec codec
         .block_size = block_size, .codec = codec, .zstd_level = 1, .bloom_bits_per_key = 10};
 }
 
-void fixture_remove(struct fixture *fixture) {
-    unlink(fixture->path);
-}
-
 flowdb_status fixture_build(struct fixture *fixture, const struct rows *rows,
                             const struct fl_table_options *options,
                             struct fl_table_properties *properties) {
     struct fl_table_builder *builder;
-    unlink(fixture->path);
+    scratch_remove(fixture->path);
     flowdb_status status =
         fl_table_builder_create(&fixture->env, fixture->path, TABLE_ID, options, &builder);
     if (status != FLOWDB_OK)
@@ -184,25 +164,6 @@ struct fl_table *fixture_table(struct fixture *fixture, const struct rows *rows,
     if (status != FLOWDB_OK)
         fail_msg("%s", flowdb_last_error());
     return table;
-}
-
-uint8_t *fixture_read(struct fixture *fixture, size_t *size) {
-    FILE *file = fopen(fixture->path, "rb");
-    struct stat info;
-    assert_non_null(file);
-    assert_int_equal(fstat(fileno(file), &info), 0);
-    *size = (size_t)info.st_size;
-    uint8_t *bytes = malloc(*size);
-    assert_int_equal(fread(bytes, 1, *size, file), *size);
-    fclose(file);
-    return bytes;
-}
-
-void fixture_write(struct fixture *fixture, const uint8_t *bytes, size_t size) {
-    FILE *file = fopen(fixture->path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
 }
 
 /* -------------------------------------------------------------------------------------- checks -- */

@@ -10,6 +10,8 @@
 #include <cmocka.h>
 
 #include "support/failing_alloc.h"
+#include "support/scratch.h"
+#include "support/seeded.h"
 #include "table/table.h"
 
 #define TABLE_ID UINT64_C(0x1122334455667788)
@@ -28,12 +30,9 @@ void rows_add(struct rows *rows, struct fl_row row);
 /* A put that never expires, with strings. */
 void rows_put(struct rows *rows, const char *key, int64_t ts, uint64_t seq, const char *value);
 
-/* Pseudo-random numbers from a seed (splitmix64). */
-struct dice {
-    uint64_t state;
-};
-uint64_t dice_roll(struct dice *dice);
-uint64_t dice_below(struct dice *dice, uint64_t bound);
+static inline uint64_t pick(struct seeded *dice, uint64_t bound) {
+    return seeded_next(dice) % bound;
+}
 
 /* How random rows look. */
 struct recipe {
@@ -45,12 +44,12 @@ struct recipe {
     bool expires;
     bool long_keys; /* of up to some hundred bytes, with shared starts, zeros and 0xFF */
 };
-void rows_random(struct rows *rows, struct dice *dice, const struct recipe *recipe);
+void rows_random(struct rows *rows, struct seeded *dice, const struct recipe *recipe);
 
 /* A folder of its own, and an environment on the real file system. */
 struct fixture {
-    char folder[64];
-    char path[96]; /* of a table in it */
+    char folder[SCRATCH_PATH];
+    char path[SCRATCH_PATH]; /* of a table in it */
     struct failing_alloc alloc;
     struct fl_env env;
 };
@@ -67,11 +66,6 @@ flowdb_status fixture_build(struct fixture *fixture, const struct rows *rows,
 /* Builds and opens; fails the test if either does. */
 struct fl_table *fixture_table(struct fixture *fixture, const struct rows *rows,
                                const struct fl_table_options *options);
-void fixture_remove(struct fixture *fixture);
-/* The file's bytes, to be freed. */
-uint8_t *fixture_read(struct fixture *fixture, size_t *size);
-void fixture_write(struct fixture *fixture, const uint8_t *bytes, size_t size);
-
 extern const struct fl_table_read read_all; /* verifying */
 
 void assert_row(const struct fl_row *row, const struct fl_row *expected);

@@ -141,10 +141,10 @@ static void regular_series_in_arrival_order_cost_nothing_a_row(void **state) {
 
 static void jitter_costs_its_bits_alone(void **state) {
     struct block_fixture *fixture = *state;
-    struct dice dice = {7};
+    struct seeded dice = {7};
     add_series(&fixture->rows, 4, 1000, false);
     for (size_t i = 0; i < 4000; i++)
-        fixture->rows.rows[i].ts += (int64_t)dice_below(&dice, 256);
+        fixture->rows.rows[i].ts += (int64_t)pick(&dice, 256);
     assert_int_equal(fill(fixture, 0), 4000);
     assert_in_range(fixture->frame.size, 4000, 4000 * 10 / 8 + 200);
     check(fixture, 0, 4000);
@@ -176,7 +176,7 @@ static void a_block_ends_after_4096_rows(void **state) {
 
 static void a_block_ends_at_its_encoded_size(void **state) {
     struct block_fixture *fixture = *state;
-    struct dice dice = {8};
+    struct seeded dice = {8};
     struct recipe recipe = {.keys = 2000,
                             .rows_per_key = 1,
                             .regular = true,
@@ -230,10 +230,10 @@ static void long_keys_do_not_swell_when_decoded(void **state) {
 static void the_largest_row_has_a_block_to_itself(void **state) {
     struct block_fixture *fixture = *state;
     uint8_t *key = malloc(FL_KEY_MAX), *value = malloc(FL_VALUE_MAX);
-    struct dice dice = {9};
+    struct seeded dice = {9};
     memset(key, 0xFF, FL_KEY_MAX);
     for (size_t i = 0; i < FL_VALUE_MAX; i++)
-        value[i] = (uint8_t)dice_roll(&dice);
+        value[i] = (uint8_t)seeded_next(&dice);
     rows_put(&fixture->rows, "small", 1, 1, "one");
     rows_add(&fixture->rows, (struct fl_row){.key = flowdb_bytes(key, FL_KEY_MAX),
                                              .expire_at = FLOWDB_NEVER,
@@ -318,33 +318,33 @@ static void sizes_out_of_bounds_are_refused_before_memory_is_taken(void **state)
 }
 
 /* Some rows of every kind that a block can hold. */
-static void add_mixture(struct rows *rows, struct dice *dice) {
-    struct recipe recipe = {.keys = 1 + (size_t)dice_below(dice, 12),
-                            .rows_per_key = 1 + (size_t)dice_below(dice, 30),
-                            .regular = dice_below(dice, 2) == 0,
-                            .value_size_max = (size_t)dice_below(dice, 9),
-                            .fixed_values = dice_below(dice, 2) == 0,
-                            .same_value = dice_below(dice, 3) == 0,
-                            .delete_percent = dice_below(dice, 3) == 0 ? 20 : 0,
-                            .expires = dice_below(dice, 2) == 0,
-                            .long_keys = dice_below(dice, 2) == 0};
+static void add_mixture(struct rows *rows, struct seeded *dice) {
+    struct recipe recipe = {.keys = 1 + (size_t)pick(dice, 12),
+                            .rows_per_key = 1 + (size_t)pick(dice, 30),
+                            .regular = pick(dice, 2) == 0,
+                            .value_size_max = (size_t)pick(dice, 9),
+                            .fixed_values = pick(dice, 2) == 0,
+                            .same_value = pick(dice, 3) == 0,
+                            .delete_percent = pick(dice, 3) == 0 ? 20 : 0,
+                            .expires = pick(dice, 2) == 0,
+                            .long_keys = pick(dice, 2) == 0};
     rows_random(rows, dice, &recipe);
 }
 
-static void mutate(struct block_fixture *fixture, struct dice *dice) {
+static void mutate(struct block_fixture *fixture, struct seeded *dice) {
     struct fl_buffer *frame = &fixture->frame;
     size_t payload = FL_FRAME_HEADER + fl_get_u16(frame->data + 18);
-    for (uint64_t left = 1 + dice_below(dice, 3); left > 0; left--) {
-        size_t from = dice_below(dice, 2) == 0 ? 8 : payload - 20;
-        size_t at = from + (size_t)dice_below(dice, frame->size - from);
-        uint64_t flipped = frame->data[at] ^ (UINT64_C(1) << dice_below(dice, 8));
-        frame->data[at] = (uint8_t)(dice_below(dice, 2) == 0 ? dice_roll(dice) : flipped);
+    for (uint64_t left = 1 + pick(dice, 3); left > 0; left--) {
+        size_t from = pick(dice, 2) == 0 ? 8 : payload - 20;
+        size_t at = from + (size_t)pick(dice, frame->size - from);
+        uint64_t flipped = frame->data[at] ^ (UINT64_C(1) << pick(dice, 8));
+        frame->data[at] = (uint8_t)(pick(dice, 2) == 0 ? seeded_next(dice) : flipped);
     }
 }
 
 static void garbage_is_refused_or_read_within_bounds(void **state) {
     struct block_fixture *fixture = *state;
-    struct dice dice = {10};
+    struct seeded dice = {10};
     size_t refused = 0, read = 0;
     for (int round = 0; round < 6000; round++) {
         rows_free(&fixture->rows);

@@ -60,18 +60,18 @@ static void constants_and_ramps_take_a_few_bytes_whatever_their_length(void **st
 static void the_encoding_follows_the_shape(void **state) {
     (void)state;
     enum fl_ints_encoding encoding;
-    struct dice dice = {1};
+    struct seeded dice = {1};
     uint64_t values[COUNT_MAX], time = 1700000000000000, slope = 0;
     for (size_t i = 0; i < COUNT_MAX; i++)
-        values[i] = dice_below(&dice, 16);
+        values[i] = pick(&dice, 16);
     assert_in_range(round_trip(values, COUNT_MAX, &encoding), 1, COUNT_MAX / 2 + 20);
     assert_int_equal(encoding, FL_INTS_PACKED);
     for (size_t i = 0; i < COUNT_MAX; i++)
-        values[i] = time += 10000000 + dice_below(&dice, 16);
+        values[i] = time += 10000000 + pick(&dice, 16);
     assert_in_range(round_trip(values, COUNT_MAX, &encoding), 1, COUNT_MAX / 2 + 70);
     assert_int_equal(encoding, FL_INTS_DELTAS);
     for (size_t i = 0; i < COUNT_MAX; i++)
-        values[i] = time += slope += 1000 + dice_below(&dice, 4);
+        values[i] = time += slope += 1000 + pick(&dice, 4);
     assert_in_range(round_trip(values, COUNT_MAX, &encoding), 1, COUNT_MAX / 4 + 70);
     assert_int_equal(encoding, FL_INTS_DELTA_DELTAS);
 }
@@ -88,15 +88,15 @@ static void one_gap_does_not_widen_the_whole_column(void **state) {
 
 static void values_of_any_width_survive(void **state) {
     (void)state;
-    struct dice dice = {2};
+    struct seeded dice = {2};
     enum fl_ints_encoding encoding;
     uint64_t values[COUNT_MAX];
     static const size_t counts[] = {1, 2, 3, 127, 128, 129, 255, 256, 257, 999};
     for (unsigned width = 0; width <= 64; width++) {
         uint64_t mask = width == 0 ? 0 : UINT64_MAX >> (64 - width);
-        uint64_t base = dice_roll(&dice);
+        uint64_t base = seeded_next(&dice);
         for (size_t i = 0; i < COUNT_MAX; i++)
-            values[i] = base + (dice_roll(&dice) & mask);
+            values[i] = base + (seeded_next(&dice) & mask);
         for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
             round_trip(values, counts[i], &encoding);
     }
@@ -110,12 +110,12 @@ static void values_of_any_width_survive(void **state) {
 
 static void a_reader_hands_out_groups(void **state) {
     (void)state;
-    struct dice dice = {3};
+    struct seeded dice = {3};
     enum fl_ints_encoding encoding;
     uint64_t values[300], group[FL_INTS_GROUP];
     uint8_t bytes[4096];
     for (size_t i = 0; i < 300; i++)
-        values[i] = dice_below(&dice, 1000);
+        values[i] = pick(&dice, 1000);
     size_t size = encode(values, 300, bytes, &encoding), got, total = 0;
     struct fl_ints_reader reader;
     assert_true(fl_ints_reader_init(&reader, (uint8_t)encoding, bytes, size, 300));
@@ -130,23 +130,23 @@ static void a_reader_hands_out_groups(void **state) {
 
 static void damaged_columns_are_refused_or_read_within_bounds(void **state) {
     (void)state;
-    struct dice dice = {4};
+    struct seeded dice = {4};
     uint64_t values[300], decoded[300];
     uint8_t bytes[4096];
     enum fl_ints_encoding encoding;
     size_t refused = 0;
     for (int round = 0; round < 20000; round++) {
-        unsigned width = (unsigned)dice_below(&dice, 40);
-        size_t count = 1 + (size_t)dice_below(&dice, 300);
+        unsigned width = (unsigned)pick(&dice, 40);
+        size_t count = 1 + (size_t)pick(&dice, 300);
         for (size_t i = 0; i < count; i++)
-            values[i] = dice_roll(&dice) >> (63 - width);
+            values[i] = seeded_next(&dice) >> (63 - width);
         size_t size = encode(values, count, bytes, &encoding);
-        for (uint64_t i = dice_below(&dice, 4); i > 0; i--)
-            bytes[dice_below(&dice, size)] = (uint8_t)dice_roll(&dice);
-        size -= dice_below(&dice, 3) == 0 ? (size_t)dice_below(&dice, size) : 0;
+        for (uint64_t i = pick(&dice, 4); i > 0; i--)
+            bytes[pick(&dice, size)] = (uint8_t)seeded_next(&dice);
+        size -= pick(&dice, 3) == 0 ? (size_t)pick(&dice, size) : 0;
         uint8_t *exact = malloc(size);
         memcpy(exact, bytes, size);
-        refused += !fl_ints_decode((uint8_t)dice_below(&dice, 7), exact, size, decoded, count);
+        refused += !fl_ints_decode((uint8_t)pick(&dice, 7), exact, size, decoded, count);
         free(exact);
     }
     assert_in_range(refused, 5000, 19999);

@@ -36,19 +36,19 @@ static void a_table_gives_back_what_was_put_in(void **state) {
     rows_free(&rows);
 }
 
-static flowdb_slice some_key(struct dice *dice, const struct rows *rows, uint8_t *space) {
-    flowdb_slice key = rows->rows[dice_below(dice, rows->count)].key;
+static flowdb_slice some_key(struct seeded *dice, const struct rows *rows, uint8_t *space) {
+    flowdb_slice key = rows->rows[pick(dice, rows->count)].key;
     size_t size = FL_MIN(key.size, (size_t)500);
     memcpy(space, key.data, size);
-    switch (dice_below(dice, 6)) {
+    switch (pick(dice, 6)) {
     case 0:
-        space[size++] = (uint8_t)dice_roll(dice);
+        space[size++] = (uint8_t)seeded_next(dice);
         break;
     case 1:
         size -= size > 1;
         break;
     case 2:
-        space[dice_below(dice, size)]++;
+        space[pick(dice, size)]++;
         break;
     default:
         break;
@@ -56,44 +56,44 @@ static flowdb_slice some_key(struct dice *dice, const struct rows *rows, uint8_t
     return flowdb_bytes(space, size);
 }
 
-static int64_t some_ts(struct dice *dice, const struct rows *rows) {
-    switch (dice_below(dice, 10)) {
+static int64_t some_ts(struct seeded *dice, const struct rows *rows) {
+    switch (pick(dice, 10)) {
     case 0:
         return INT64_MIN;
     case 1:
         return INT64_MAX;
     default:
-        return rows->rows[dice_below(dice, rows->count)].ts + (int64_t)dice_below(dice, 3) - 1;
+        return rows->rows[pick(dice, rows->count)].ts + (int64_t)pick(dice, 3) - 1;
     }
 }
 
-static void check_some_scan(struct fl_table *table, const struct rows *rows, struct dice *dice) {
+static void check_some_scan(struct fl_table *table, const struct rows *rows, struct seeded *dice) {
     uint8_t low[512], high[512], from[512];
-    struct fl_bounds bounds = bounds_all(dice_below(dice, 2) == 0);
-    if (dice_below(dice, 2) == 0)
+    struct fl_bounds bounds = bounds_all(pick(dice, 2) == 0);
+    if (pick(dice, 2) == 0)
         bounds.key_low = some_key(dice, rows, low);
-    if (dice_below(dice, 2) == 0) {
+    if (pick(dice, 2) == 0) {
         bounds.key_high = some_key(dice, rows, high);
-        bounds.key_high_kind = dice_below(dice, 2) ? FL_BOUND_INCLUSIVE : FL_BOUND_EXCLUSIVE;
+        bounds.key_high_kind = pick(dice, 2) ? FL_BOUND_INCLUSIVE : FL_BOUND_EXCLUSIVE;
     }
-    if (dice_below(dice, 8) == 0) {
+    if (pick(dice, 8) == 0) {
         bounds.key_high = bounds.key_low;
         bounds.key_high_kind = FL_BOUND_INCLUSIVE;
     }
-    if (dice_below(dice, 2) == 0)
+    if (pick(dice, 2) == 0)
         bounds.ts_low = some_ts(dice, rows);
-    if (dice_below(dice, 2) == 0)
+    if (pick(dice, 2) == 0)
         bounds.ts_high = some_ts(dice, rows);
     flowdb_slice key = flowdb_bytes(NULL, 0);
-    if (dice_below(dice, 2) == 0)
+    if (pick(dice, 2) == 0)
         key = some_key(dice, rows, from);
     check_scan(table, rows, &bounds, key, some_ts(dice, rows));
 }
 
-static void check_recipe(struct fixture *fixture, const struct recipe *recipe, uint64_t seed) {
-    struct dice dice = {seed};
+static void check_recipe(struct fixture *fixture, const struct recipe *recipe,
+                         struct seeded *dice) {
     struct rows rows = {0};
-    rows_random(&rows, &dice, recipe);
+    rows_random(&rows, dice, recipe);
     static const uint32_t block_sizes[] = {128, 700, 8192, 65536};
     for (size_t i = 0; i < 4; i++) {
         struct fl_table_options options = fixture_options(block_sizes[i], (enum fl_codec)(i % 3));
@@ -101,7 +101,7 @@ static void check_recipe(struct fixture *fixture, const struct recipe *recipe, u
         struct fl_table *table = fixture_table(fixture, &rows, &options);
         check_gets(table, &rows);
         for (int scan = 0; scan < 60; scan++)
-            check_some_scan(table, &rows, &dice);
+            check_some_scan(table, &rows, dice);
         fl_table_unref(table);
     }
     rows_free(&rows);
@@ -132,13 +132,9 @@ static void random_tables_answer_as_their_rows_do(void **state) {
         {.keys = 30, .rows_per_key = 30, .regular = true, .delete_percent = 100},
         {.keys = 500, .rows_per_key = 3, .value_size_max = 0, .long_keys = true},
     };
-    uint64_t seed = 20240601;
-    const char *given = getenv("FLOWDB_TEST_SEED");
-    if (given != NULL)
-        seed = strtoull(given, NULL, 0);
-    print_message("FLOWDB_TEST_SEED=%llu\n", (unsigned long long)seed);
+    struct seeded dice = seeded_begin("random tables");
     for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++)
-        check_recipe(*state, &recipes[i], seed + i);
+        check_recipe(*state, &recipes[i], &dice);
 }
 
 int main(void) {

@@ -1,10 +1,12 @@
 #include "server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,11 +45,34 @@ static bool take_signals(struct server *server) {
     sigaddset(&wanted, SIGTERM);
     sigaddset(&wanted, SIGINT);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is the write's failure, not the end */
     if (pthread_sigmask(SIG_BLOCK, &wanted, NULL) == 0)
         server->signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
     if (server->signals < 0)
         log_line(server, FLOWDB_LOG_ERROR, "signals cannot be received", "reason", strerror(errno));
     return server->signals >= 0;
+}
+
+/*
+ * Standard streams that were closed are opened on nothing: otherwise a file of the database could
+ * get descriptor 2, and log lines would be written into it.
+ */
+static void claim_standard_streams(void) {
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* As many descriptors as the system grants: each connection takes one, and so does each table. */
+static void raise_file_limit(void) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
 }
 
 static bool open_engine(struct server *server) {
@@ -140,6 +165,8 @@ int fl_server_run(const struct fl_options *options) {
                             .logger = {STDERR_FILENO, options->log_level},
                             .limits = FL_LIMITS_DEFAULT,
                             .signals = -1};
+    claim_standard_streams();
+    raise_file_limit();
     bool ok = take_signals(&server) && open_engine(&server);
     if (ok && start_listening(&server)) {
         wait_readable(server.signals, -1, -1);

@@ -247,7 +247,8 @@ static enum MHD_Result send_reply(struct fl_http_exchanges *exchanges, struct ex
     if (atomic_load(&exchanges->draining))
         reply->close = true;
     unsigned status = reply->status;
-    struct MHD_Response *response = reply->source != NULL ? make_stream(reply, exchange->head) : make_whole(reply);
+    struct MHD_Response *response =
+        reply->source != NULL ? make_stream(reply, exchange->head) : make_whole(reply);
     if (response == NULL)
         return MHD_NO;
     enum MHD_Result sent =

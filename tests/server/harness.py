@@ -9,6 +9,7 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -110,6 +111,11 @@ class Server:
 
     def connect(self):
         return Connection(self.host, self.port)
+
+    def limit_file_size(self, size):
+        """Writes past it fail, as on a disk that has no more room; None takes the limit away."""
+        limit = resource.RLIM_INFINITY if size is None else size
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 
     def memory_kb(self, name):
         """A line of the process's memory: VmRSS now, VmHWM at its highest."""

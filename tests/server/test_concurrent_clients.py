@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import resource
 import threading
 import unittest
 
@@ -148,9 +149,12 @@ class ConcurrentClients(ServerTest):
             self.join(threads)
             self.start()
 
-    def test_many_idle_connections_leave_room_for_others(self):
-        idle = [self.connect() for _ in range(500)]
-        for connection in idle[:100]:
+    def test_a_thousand_idle_connections_leave_room_for_others(self):
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        count = min(1000, most - 100)
+        idle = [self.connect() for _ in range(count)]
+        for connection in idle[:count // 2]:
             connection.send(b"POST /write HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
         for _ in range(20):
             self.assert_alive()

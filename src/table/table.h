@@ -25,11 +25,11 @@ struct fl_table_options {
    min above max. */
 struct fl_table_properties {
     uint64_t file_size;
-    uint64_t row_count;      /* deletes included */
-    uint64_t delete_count;   /* rows that are FL_OP_DELETE */
-    uint64_t key_count;      /* distinct keys */
-    uint64_t raw_bytes;      /* keys and values as written, every row's key counted */
-    uint64_t block_count;    /* data blocks */
+    uint64_t row_count;    /* deletes included */
+    uint64_t delete_count; /* rows that are FL_OP_DELETE */
+    uint64_t key_count;    /* distinct keys */
+    uint64_t raw_bytes;    /* keys and values as written, every row's key counted */
+    uint64_t block_count;  /* data blocks */
     uint64_t range_tombstone_count;
     uint64_t min_seq, max_seq; /* of rows and range tombstones together */
     int64_t min_ts, max_ts;

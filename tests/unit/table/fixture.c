@@ -11,13 +11,13 @@ const struct fl_table_read read_all = {.verify_checksums = true, .fill_cache = t
 
 /* --------------------------------------------------------------------------------------- rows -- */
 
-static void *keep(struct rows *rows, const void *bytes, size_t size) {
+flowdb_slice rows_keep(struct rows *rows, const void *bytes, size_t size) {
     rows->pieces = realloc(rows->pieces, (rows->piece_count + 1) * sizeof *rows->pieces);
     void *copy = malloc(size + 1);
     if (size > 0)
         memcpy(copy, bytes, size);
     rows->pieces[rows->piece_count++] = copy;
-    return copy;
+    return flowdb_bytes(copy, size);
 }
 
 void rows_free(struct rows *rows) {
@@ -33,8 +33,8 @@ void rows_add(struct rows *rows, struct fl_row row) {
         rows->capacity = rows->capacity * 2 + 16;
         rows->rows = realloc(rows->rows, rows->capacity * sizeof *rows->rows);
     }
-    row.key.data = keep(rows, row.key.data, row.key.size);
-    row.value.data = keep(rows, row.value.data, row.value.size);
+    row.key = rows_keep(rows, row.key.data, row.key.size);
+    row.value = rows_keep(rows, row.value.data, row.value.size);
     rows->rows[rows->count++] = row;
 }
 
@@ -63,7 +63,7 @@ static flowdb_slice random_key(struct rows *rows, struct seeded *dice, const str
         for (size_t at = 0; at < size; at++)
             key[at] = at % 3 == 0 ? 'p' : alphabet[pick(dice, sizeof alphabet)];
     }
-    return flowdb_bytes(keep(rows, key, size), size);
+    return rows_keep(rows, key, size);
 }
 
 static struct fl_row random_row(struct rows *rows, struct seeded *dice, const struct recipe *recipe,
@@ -87,7 +87,7 @@ static struct fl_row random_row(struct rows *rows, struct seeded *dice, const st
     uint8_t *value = malloc(size + 1);
     for (size_t i = 0; i < size; i++)
         value[i] = recipe->same_value ? 'v' : (uint8_t)("0123456789ab."[pick(dice, 13)]);
-    row.value = flowdb_bytes(keep(rows, value, size), size);
+    row.value = rows_keep(rows, value, size);
     free(value);
     return row;
 }

@@ -25,6 +25,8 @@ struct rows {
 };
 
 void rows_free(struct rows *rows);
+/* A copy of the bytes that lives as long as the rows. */
+flowdb_slice rows_keep(struct rows *rows, const void *bytes, size_t size);
 /* Copies the row behind the ones that are there. */
 void rows_add(struct rows *rows, struct fl_row row);
 /* A put that never expires, with strings. */

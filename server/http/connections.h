@@ -19,8 +19,8 @@ struct fl_http_connections {
 bool fl_http_connections_init(struct fl_http_connections *connections);
 void fl_http_connections_deinit(struct fl_http_connections *connections);
 
-/* An MHD_NotifyConnectionCallback. */
-void fl_http_connections_notify(void *connections, struct MHD_Connection *connection,
+/* An MHD_NotifyConnectionCallback; its context is a struct fl_http_connections. */
+void fl_http_connections_notify(void *context, struct MHD_Connection *connection,
                                 void **socket_context, enum MHD_ConnectionNotificationCode what);
 
 /* Ends every connection and waits until all are gone, two seconds at most. */

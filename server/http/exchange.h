@@ -7,7 +7,7 @@
 
 #include "http/request.h"
 
-/* The closure of the callbacks. */
+/* What the callbacks below get as their context. */
 struct fl_http_exchanges {
     struct fl_http_service service;
     atomic_uint active;   /* requests between their headers and the end of their answer */
@@ -16,17 +16,16 @@ struct fl_http_exchanges {
 };
 
 /* An MHD_AccessHandlerCallback. */
-enum MHD_Result fl_http_exchange_advance(void *exchanges, struct MHD_Connection *connection,
+enum MHD_Result fl_http_exchange_advance(void *context, struct MHD_Connection *connection,
                                          const char *path, const char *method, const char *version,
                                          const char *body, size_t *body_size, void **state);
 /* An MHD_RequestCompletedCallback. */
-void fl_http_exchange_completed(void *exchanges, struct MHD_Connection *connection, void **state,
+void fl_http_exchange_completed(void *context, struct MHD_Connection *connection, void **state,
                                 enum MHD_RequestTerminationCode how);
 /* A URI log callback: sees the request's target before it is taken apart. */
-void *fl_http_exchange_check_target(void *exchanges, const char *target,
+void *fl_http_exchange_check_target(void *context, const char *target,
                                     struct MHD_Connection *connection);
 /* An unescape callback that leaves the text alone: params.c decodes, with its length in hand. */
-size_t fl_http_exchange_keep_escapes(void *exchanges, struct MHD_Connection *connection,
-                                     char *text);
+size_t fl_http_exchange_keep_escapes(void *context, struct MHD_Connection *connection, char *text);
 
 #endif

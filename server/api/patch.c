@@ -14,10 +14,10 @@ struct patch {
 };
 
 static bool take_record(void *context, const struct fl_record_fields *fields,
-                        const char *record_name, struct fl_http_reply *reply) {
+                        const struct fl_record_place *place, struct fl_http_reply *reply) {
     struct patch *patch = context;
     patch->fields = fields;
-    return fl_record_fields_finish(fields, record_name, &patch->record, reply);
+    return fl_record_fields_finish(fields, place, &patch->record, reply);
 }
 
 static bool begin_patch(struct fl_http_request *request) {

@@ -1,5 +1,7 @@
 #include "api/record_fields.h"
 
+#include <stdio.h>
+
 #include "text/base64.h"
 #include "text/number.h"
 
@@ -34,23 +36,29 @@ enum fl_record_field fl_record_field_find(flowdb_slice name) {
     return (enum fl_record_field)field;
 }
 
+/* A 400 about the field. */
+static bool refuse(const struct fl_record_place *place, const char *field,
+                   struct fl_http_reply *reply, const char *what) {
+    if (place->in_list)
+        return fl_http_reply_fail(reply, 400, "records[%zu].%s %s", place->index, field, what);
+    return fl_http_reply_fail(reply, 400, "%s %s", field, what);
+}
+
 static bool set_number(struct fl_record_fields *fields, enum fl_record_field field,
-                       const struct fl_json_event *value, const char *record_name,
+                       const struct fl_json_event *value, const struct fl_record_place *place,
                        struct fl_http_reply *reply) {
     enum fl_number_status status = FL_NUMBER_MALFORMED;
     if (value->type == FL_JSON_NUMBER)
         status = fl_number_parse(value->text.data, value->text.size,
                                  &fields->numbers[field - FL_RECORD_TEXTS]);
     if (status == FL_NUMBER_OUT_OF_RANGE)
-        return fl_http_reply_fail(reply, 400, "%s%s does not fit 64 bits", record_name,
-                                  names[field]);
-    return status == FL_NUMBER_OK ||
-           fl_http_reply_fail(reply, 400, "%s%s must be an integer", record_name, names[field]);
+        return refuse(place, names[field], reply, "does not fit 64 bits");
+    return status == FL_NUMBER_OK || refuse(place, names[field], reply, "must be an integer");
 }
 
 /* The decoded text into the field's buffer, whose bound is checked before it grows. */
 static bool set_text(struct fl_record_fields *fields, enum fl_record_field field, flowdb_slice text,
-                     const char *record_name, const struct fl_limits *limits,
+                     const struct fl_record_place *place, const struct fl_limits *limits,
                      struct fl_http_reply *reply) {
     struct fl_output *out = &fields->texts[field];
     bool is_key = field == FL_RECORD_KEY || field == FL_RECORD_KEY_BASE64;
@@ -62,29 +70,31 @@ static bool set_text(struct fl_record_fields *fields, enum fl_record_field field
     if (least <= limit && !is_base64)
         fl_output_append(out, text.data, text.size);
     else if (least <= limit && !fl_base64_decode(out, text.data, text.size))
-        return fl_http_reply_fail(reply, 400, "%s%s is not base64", record_name, names[field]);
-    if (least > limit || out->size > limit)
-        return fl_http_reply_fail(reply, 400, "%s%s has more than %zu bytes", record_name,
-                                  names[field], limit);
+        return refuse(place, names[field], reply, "is not base64");
+    if (least > limit || out->size > limit) {
+        char what[48];
+        snprintf(what, sizeof what, "has more than %zu bytes", limit);
+        return refuse(place, names[field], reply, what);
+    }
     return !out->failed || fl_http_reply_fail(reply, 500, "out of memory");
 }
 
 bool fl_record_fields_set(struct fl_record_fields *fields, enum fl_record_field field,
-                          const struct fl_json_event *value, const char *record_name,
+                          const struct fl_json_event *value, const struct fl_record_place *place,
                           const struct fl_limits *limits, struct fl_http_reply *reply) {
     unsigned bit = 1U << field;
     fields->given &= ~bit;
     if (value->type == FL_JSON_NULL)
         return true;
     if (field >= FL_RECORD_TEXTS) {
-        if (!set_number(fields, field, value, record_name, reply))
+        if (!set_number(fields, field, value, place, reply))
             return false;
     } else {
         bool takes_number = field == FL_RECORD_VALUE;
         if (value->type != FL_JSON_STRING && !(takes_number && value->type == FL_JSON_NUMBER))
-            return fl_http_reply_fail(reply, 400, "%s%s must be a string%s", record_name,
-                                      names[field], takes_number ? " or a number" : "");
-        if (!set_text(fields, field, value->text, record_name, limits, reply))
+            return refuse(place, names[field], reply,
+                          takes_number ? "must be a string or a number" : "must be a string");
+        if (!set_text(fields, field, value->text, place, limits, reply))
             return false;
     }
     fields->given |= bit;
@@ -106,36 +116,36 @@ static flowdb_slice text(const struct fl_record_fields *fields, enum fl_record_f
     return flowdb_bytes(fields->texts[field].data, fields->texts[field].size);
 }
 
-static bool resolve_expiry(const struct fl_record_fields *fields, const char *record_name,
-                           int64_t ts, int64_t *expire_at, struct fl_http_reply *reply) {
+static bool resolve_expiry(const struct fl_record_fields *fields,
+                           const struct fl_record_place *place, int64_t ts, int64_t *expire_at,
+                           struct fl_http_reply *reply) {
     int64_t ttl = number(fields, FL_RECORD_TTL_SECS, 0);
     int64_t end = number(fields, FL_RECORD_EXPIRE_AT, FLOWDB_NEVER);
     if (ttl < 0)
-        return fl_http_reply_fail(reply, 400, "%sttl_secs must not be negative", record_name);
+        return refuse(place, "ttl_secs", reply, "must not be negative");
     if (ttl > 0 && fl_record_fields_has(fields, FL_RECORD_EXPIRE_AT))
-        return fl_http_reply_fail(reply, 400, "%sttl_secs and expire_at exclude each other",
-                                  record_name);
+        return refuse(place, "ttl_secs", reply, "and expire_at exclude each other");
     if (ttl > 0 && (__builtin_mul_overflow(ttl, (int64_t)US_PER_SEC, &end) ||
                     __builtin_add_overflow(ts, end, &end) || end == FLOWDB_NEVER))
-        return fl_http_reply_fail(reply, 400, "%sttl_secs ends beyond what 64 bits hold",
-                                  record_name);
+        return refuse(place, "ttl_secs", reply, "ends beyond what 64 bits hold");
     *expire_at = end;
     return true;
 }
 
-bool fl_record_fields_finish(const struct fl_record_fields *fields, const char *record_name,
-                             flowdb_record *record, struct fl_http_reply *reply) {
+bool fl_record_fields_finish(const struct fl_record_fields *fields,
+                             const struct fl_record_place *place, flowdb_record *record,
+                             struct fl_http_reply *reply) {
     flowdb_record made = {.key = text(fields, FL_RECORD_KEY, FL_RECORD_KEY_BASE64),
                           .ts = number(fields, FL_RECORD_TS, 0),
                           .value = text(fields, FL_RECORD_VALUE, FL_RECORD_VALUE_BASE64)};
     if (!fl_record_fields_has(fields, FL_RECORD_KEY) &&
         !fl_record_fields_has(fields, FL_RECORD_KEY_BASE64))
-        return fl_http_reply_fail(reply, 400, "%skey is missing", record_name);
+        return refuse(place, "key", reply, "is missing");
     if (made.key.size == 0)
-        return fl_http_reply_fail(reply, 400, "%skey must not be empty", record_name);
+        return refuse(place, "key", reply, "must not be empty");
     if (!fl_record_fields_has(fields, FL_RECORD_TS))
-        return fl_http_reply_fail(reply, 400, "%sts is missing", record_name);
-    if (!resolve_expiry(fields, record_name, made.ts, &made.expire_at, reply))
+        return refuse(place, "ts", reply, "is missing");
+    if (!resolve_expiry(fields, place, made.ts, &made.expire_at, reply))
         return false;
     *record = made;
     return true;

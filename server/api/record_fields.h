@@ -27,8 +27,11 @@ struct fl_record_fields {
     struct fl_output texts[FL_RECORD_TEXTS]; /* decoded; the memory is kept for the next record */
 };
 
-/* What a message calls the record: "records[3]." or "". */
-#define FL_RECORD_NAME_CAPACITY 40
+/* Where in the body the record stands, for messages: "records[3].key …" or "key …". */
+struct fl_record_place {
+    bool in_list;
+    size_t index;
+};
 
 void fl_record_fields_deinit(struct fl_record_fields *fields);
 /* Forgets what was given, for the next record. */
@@ -38,7 +41,7 @@ enum fl_record_field fl_record_field_find(flowdb_slice name);
 
 /* Takes a field's value; false, and a 400, where it is none. */
 bool fl_record_fields_set(struct fl_record_fields *fields, enum fl_record_field field,
-                          const struct fl_json_event *value, const char *record_name,
+                          const struct fl_json_event *value, const struct fl_record_place *place,
                           const struct fl_limits *limits, struct fl_http_reply *reply);
 
 static inline bool fl_record_fields_has(const struct fl_record_fields *fields,
@@ -50,7 +53,8 @@ static inline bool fl_record_fields_has(const struct fl_record_fields *fields,
  * The record that the fields make, with slices into them: expire_at is resolved from ttl_secs, and
  * is FLOWDB_NEVER without either. False, and a 400, where one is missing or they contradict.
  */
-bool fl_record_fields_finish(const struct fl_record_fields *fields, const char *record_name,
-                             flowdb_record *record, struct fl_http_reply *reply);
+bool fl_record_fields_finish(const struct fl_record_fields *fields,
+                             const struct fl_record_place *place, flowdb_record *record,
+                             struct fl_http_reply *reply);
 
 #endif

@@ -1,6 +1,5 @@
 #include "api/record_reader.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /* The longest way to write one byte of a string: \u00xx. */
@@ -25,11 +24,10 @@ struct fl_record_reader {
     enum place place;
     enum fl_record_field field; /* whose value is next, AT_VALUE */
     enum place after_skip;
-    unsigned skip_depth; /* the depth at which the skipped value began */
-    size_t index;        /* of the record in the list */
+    unsigned skip_depth;           /* the depth at which the skipped value began */
+    struct fl_record_place record; /* which one is being read */
     bool seen_list;
-    char name[FL_RECORD_NAME_CAPACITY]; /* of the record, for messages */
-    struct fl_http_reply *reply;        /* during a call */
+    struct fl_http_reply *reply; /* during a call */
 };
 
 static bool refuse(struct fl_record_reader *reader, const char *what, const char *wanted) {
@@ -54,14 +52,13 @@ static bool skip(struct fl_record_reader *reader, const struct fl_json_event *ev
 
 static bool begin_record(struct fl_record_reader *reader, const struct fl_json_event *event) {
     if (reader->sink.list) {
-        if (reader->index == reader->limits->max_batch_records)
+        if (reader->record.index == reader->limits->max_batch_records)
             return fl_http_reply_fail(reader->reply, 400,
                                       "records has more than %zu, send them in several requests",
                                       reader->limits->max_batch_records);
-        snprintf(reader->name, sizeof reader->name, "records[%zu].", reader->index);
         if (event->type != FL_JSON_BEGIN_OBJECT)
             return fl_http_reply_fail(reader->reply, 400, "records[%zu] must be an object",
-                                      reader->index);
+                                      reader->record.index);
     }
     fl_record_fields_reset(&reader->fields);
     reader->place = IN_RECORD;
@@ -95,7 +92,7 @@ static bool at_records(struct fl_record_reader *reader, const struct fl_json_eve
         return refuse(reader, "records", "an array");
     reader->sink.restart(reader->sink.context);
     reader->seen_list = true;
-    reader->index = 0;
+    reader->record.index = 0;
     reader->place = IN_LIST;
     return true;
 }
@@ -116,14 +113,16 @@ static bool in_record(struct fl_record_reader *reader, const struct fl_json_even
         return true;
     }
     reader->place = reader->sink.list ? IN_LIST : AT_END;
-    reader->index++;
-    return reader->sink.take(reader->sink.context, &reader->fields, reader->name, reader->reply);
+    bool taken =
+        reader->sink.take(reader->sink.context, &reader->fields, &reader->record, reader->reply);
+    reader->record.index++;
+    return taken;
 }
 
 static bool at_value(struct fl_record_reader *reader, const struct fl_json_event *event) {
     reader->place = IN_RECORD;
-    return fl_record_fields_set(&reader->fields, reader->field, event, reader->name, reader->limits,
-                                reader->reply);
+    return fl_record_fields_set(&reader->fields, reader->field, event, &reader->record,
+                                reader->limits, reader->reply);
 }
 
 static bool on_event(void *context, const struct fl_json_event *event) {
@@ -157,6 +156,7 @@ struct fl_record_reader *fl_record_reader_create(const struct fl_record_sink *si
     size_t longest = limits->max_key_bytes > limits->max_value_bytes ? limits->max_key_bytes
                                                                      : limits->max_value_bytes;
     reader->sink = *sink;
+    reader->record.in_list = sink->list;
     reader->limits = limits;
     reader->json = fl_json_reader_create(longest * ESCAPED_MAX + 2, on_event, reader);
     if (reader->json == NULL) {

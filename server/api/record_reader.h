@@ -13,8 +13,8 @@ struct fl_record_sink {
     bool list;     /* {"records":[…]}; otherwise one record */
     void *context; /* of the calls below */
     /* Takes a record whose members have all been read; false, with a reply, refuses the body. */
-    bool (*take)(void *context, const struct fl_record_fields *fields, const char *record_name,
-                 struct fl_http_reply *reply);
+    bool (*take)(void *context, const struct fl_record_fields *fields,
+                 const struct fl_record_place *place, struct fl_http_reply *reply);
     /* A list begins. A second "records" replaces the first, so what was taken is to be dropped. */
     void (*restart)(void *context);
 };

@@ -14,10 +14,10 @@ struct write {
 };
 
 static bool take_record(void *context, const struct fl_record_fields *fields,
-                        const char *record_name, struct fl_http_reply *reply) {
+                        const struct fl_record_place *place, struct fl_http_reply *reply) {
     struct write *write = context;
     flowdb_record record;
-    if (!fl_record_fields_finish(fields, record_name, &record, reply))
+    if (!fl_record_fields_finish(fields, place, &record, reply))
         return false;
     flowdb_status status =
         flowdb_batch_put(write->batch, record.key, record.ts, record.expire_at, record.value);

@@ -6,9 +6,8 @@ void fl_block_ref(struct fl_block *block) {
 }
 
 void fl_block_unref(struct fl_block *block) {
-    if (block == NULL || atomic_fetch_sub_explicit(&block->refs, 1, memory_order_release) != 1)
+    if (block == NULL || atomic_fetch_sub_explicit(&block->refs, 1, memory_order_acq_rel) != 1)
         return;
-    atomic_thread_fence(memory_order_acquire);
     fl_release(block->alloc, block);
 }
 

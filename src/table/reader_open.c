@@ -277,9 +277,8 @@ flowdb_status fl_table_open(const struct fl_env *env, const char *path, uint64_t
 }
 
 void fl_table_unref(struct fl_table *table) {
-    if (table == NULL || atomic_fetch_sub_explicit(&table->refs, 1, memory_order_release) != 1)
+    if (table == NULL || atomic_fetch_sub_explicit(&table->refs, 1, memory_order_acq_rel) != 1)
         return;
-    atomic_thread_fence(memory_order_acquire);
     /* A file that could not be removed is listed nowhere: opening the directory removes it. */
     if (atomic_load_explicit(&table->obsolete, memory_order_relaxed))
         (void)fl_fs_remove(table->env->fs, table->path);

@@ -66,7 +66,7 @@ static struct fl_chunk *pop_spare(struct fl_chunk_pool *pool) {
     pool->spare_count--;
     chunk->next = NULL;
     chunk->used = 0;
-    chunk->holder = NULL;
+    chunk->holder = 0;
     atomic_store_explicit(&chunk->refs, 1, memory_order_relaxed);
     return chunk;
 }

@@ -26,7 +26,8 @@ struct fl_chunk {
     bool heap;                  /* from allocate, not map */
     struct fl_chunk_pool *pool; /* where it returns to */
     struct fl_chunk *next;      /* the link of the one list that it is in */
-    const void *holder;         /* the last memtable that took it; guarded by the commit lock */
+    uint64_t holder;            /* the number of the memtable that took it last; guarded by the
+                                   commit lock */
 };
 
 /* Thread-safe. Must outlive its chunks. */
@@ -39,6 +40,7 @@ struct fl_chunk_pool {
     struct fl_chunk *spare;
     _Atomic size_t spare_count; /* written under lock, read as a hint without */
     struct fl_chunk *current;   /* spans are carved from this one */
+    _Atomic uint64_t holders;   /* numbers given out, from 1: an address could come again */
     _Atomic uint64_t resident;  /* bytes of all chunks that exist */
 };
 

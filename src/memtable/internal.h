@@ -37,6 +37,7 @@ struct fl_prepared {
 struct fl_memtable {
     const struct fl_alloc *alloc;
     struct fl_chunk_pool *pool;
+    uint64_t number; /* unlike that of any other memtable of the pool */
     _Atomic uint32_t refs;
 
     /* the writer's, under the engine's commit lock */

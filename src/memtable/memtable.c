@@ -29,6 +29,7 @@ flowdb_status fl_memtable_create(const struct fl_alloc *alloc, struct fl_chunk_p
         return fl_fail_memory("a memtable", sizeof *made);
     made->alloc = alloc;
     made->pool = pool;
+    made->number = atomic_fetch_add(&pool->holders, 1) + 1;
     atomic_init(&made->refs, 1);
     fl_arena_init(&made->arena, pool);
     pthread_mutex_init(&made->lock, NULL);
@@ -147,7 +148,7 @@ static flowdb_status make_series(struct fl_memtable *memtable, flowdb_slice key,
 /* ----------------------------------------------------------------------------------- write -- */
 
 static flowdb_status hold_chunk(struct fl_memtable *memtable, struct fl_chunk *chunk) {
-    if (chunk->holder == memtable)
+    if (chunk->holder == memtable->number)
         return FLOWDB_OK;
     if (memtable->held_count == memtable->held_capacity) {
         size_t capacity = FL_MAX(memtable->held_capacity * 2, (size_t)64);
@@ -159,7 +160,7 @@ static flowdb_status hold_chunk(struct fl_memtable *memtable, struct fl_chunk *c
         memtable->held_capacity = capacity;
     }
     fl_chunk_ref(chunk);
-    chunk->holder = memtable;
+    chunk->holder = memtable->number;
     memtable->held[memtable->held_count++] = chunk;
     return FLOWDB_OK;
 }

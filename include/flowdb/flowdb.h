@@ -168,8 +168,9 @@ typedef struct flowdb_config {
     const char *data_dir;   /* "./data" */
     bool create_if_missing; /* true: an absent or empty directory becomes an empty database */
     bool read_only;         /* false; true: no file is written, no lock taken, writes are refused */
-    bool auto_background;   /* true: flush and WAL sync run on the engine's own threads; false:
-                               nothing runs by itself, writers flush and sync inline when due */
+    bool auto_background;   /* true: flush, compaction, gc and WAL sync run on the engine's own
+                               threads; false: nothing runs by itself, writers flush and sync
+                               inline when due */
     uint32_t memtable_size_mb;        /* 64 (1..65536): MiB of writes held in memory per memtable */
     uint32_t max_frozen_memtables;    /* 2 (1..64): writers wait past this many unflushed ones */
     uint32_t block_size;              /* 8192 (128..1048576): bytes of encoded columns per block,
@@ -388,6 +389,23 @@ FLOWDB_API void flowdb_iterator_destroy(flowdb_iterator *iterator); /* NULL is f
 
 /* Writes what is in memory to tables, durably, before it returns. Writers may go on meanwhile. */
 FLOWDB_API flowdb_status flowdb_flush(flowdb *db);
+
+/*
+ * One round of compaction: tables of similar size in one time window are merged into one. *ran (may
+ * be NULL) tells whether there was anything to do. Reads and writes go on meanwhile. The engine does
+ * this by itself after each flush, unless auto_background is false.
+ */
+FLOWDB_API flowdb_status flowdb_compact(flowdb *db, bool *ran);
+
+/* Flushes, then merges everything into the fewest tables, across all windows. */
+FLOWDB_API flowdb_status flowdb_compact_all(flowdb *db);
+
+/*
+ * Removes tables whose every record is expired and which hide nothing that is older. *records_purged
+ * (may be NULL) is the number of their records. Expired records in other tables go when those are
+ * compacted; none is visible in any case.
+ */
+FLOWDB_API flowdb_status flowdb_gc(flowdb *db, uint64_t *records_purged);
 
 /* Makes everything written before the call survive a power cut (fdatasync of the logs). */
 FLOWDB_API flowdb_status flowdb_sync(flowdb *db);

@@ -5,6 +5,7 @@
  * the other way round):
  *
  *   flush_lock     one flush at a time, from the oldest frozen memtable to its table
+ *   compaction_lock one compaction or garbage collection at a time
  *   manifest_lock  edits of the manifest and the set of tables
  *   sync_lock      one sync at a time; logs are closed only under it
  *   commit_lock    writes, one after the other: sequence numbers, log, memtable, freezing
@@ -44,8 +45,10 @@ struct flowdb {
     char *sst_dir;
     struct fl_file *lock_file; /* NULL when read-only */
     struct fl_chunk_pool pool;
+    int64_t opened_wall_us, opened_monotonic_us;
 
     pthread_mutex_t flush_lock;
+    pthread_mutex_t compaction_lock;
     pthread_mutex_t sync_lock;
 
     pthread_mutex_t commit_lock;
@@ -60,6 +63,7 @@ struct flowdb {
     _Atomic uint64_t visible_seq;
     _Atomic uint64_t next_id;
     _Atomic int64_t latest_time_us; /* the highest wall clock seen: expiry never runs backwards */
+    _Atomic bool closing;           /* long jobs look at it and stop */
     _Atomic uint64_t iterators;     /* alive */
     _Atomic size_t frozen_count; /* log_count - 1, for waiting writers; written under commit_lock */
 
@@ -74,13 +78,14 @@ struct flowdb {
     /* guarded by state_lock */
     bool stopping;
     bool flush_wanted;
+    bool compact_wanted;
     flowdb_status flush_status; /* of the last background flush */
     char flush_message[256];
     _Atomic bool stopped_writes; /* sticky until reopened; the reason is guarded by state_lock */
     char stopped_reason[512];
 
-    pthread_t flush_thread, sync_thread;
-    bool flush_thread_runs, sync_thread_runs; /* the opener's and closer's */
+    pthread_t flush_thread, sync_thread, compact_thread;
+    bool flush_thread_runs, sync_thread_runs, compact_thread_runs; /* the opener's and closer's */
 };
 
 /* ---- engine_open.c ---- */
@@ -110,6 +115,9 @@ flowdb_status fl_engine_list_ids(const flowdb *db, const char *dir, enum fl_file
 __attribute__((format(printf, 3, 4))) void fl_engine_log(const flowdb *db, flowdb_log_level level,
                                                          const char *format, ...);
 int64_t fl_engine_now(flowdb *db);
+/* What expired before this may be removed for good: now, but never further ahead of the time at open
+   than a steady clock says and a day more, so that a clock that jumped costs no data. */
+int64_t fl_engine_purge_time(flowdb *db);
 uint64_t fl_engine_new_id(flowdb *db);
 /* The current version with a reference for the caller. */
 struct fl_version *fl_engine_pin(flowdb *db);
@@ -165,6 +173,8 @@ flowdb_status fl_engine_freeze(flowdb *db);
 /* Writes a memtable to a new table and opens it. FLOWDB_OK with *table NULL where it is empty. */
 flowdb_status fl_engine_build_table(flowdb *db, struct fl_memtable *memtable,
                                     struct fl_table **table);
+/* Removes what a failed build left; the failure stays the thread's last error. */
+void fl_engine_discard_file(flowdb *db, const char *path, flowdb_status status);
 /* Flushes the oldest frozen memtable; FLOWDB_DONE if there is none. */
 flowdb_status fl_engine_flush_oldest(flowdb *db);
 
@@ -184,6 +194,11 @@ struct fl_table_change {
 flowdb_status fl_engine_change_tables(flowdb *db, const struct fl_table_change *change);
 /* Everything is in tables: the manifest is told that no log is needed, and the last one goes. */
 flowdb_status fl_engine_retire_all_logs(flowdb *db);
+
+/* ---- engine_compact.c ---- */
+
+/* One round of the policy; *ran tells whether there was anything to do. */
+flowdb_status fl_engine_compact_once(flowdb *db, bool *ran);
 
 /* ---- engine_background.c ---- */
 

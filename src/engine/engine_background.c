@@ -1,4 +1,4 @@
-/* The engine's own threads: one flushes, one syncs the log. */
+/* The engine's own threads: one flushes, one syncs the log, one compacts. */
 #include <stdio.h>
 #include <time.h>
 
@@ -53,10 +53,19 @@ static void note_flush(flowdb *db, flowdb_status status) {
                       flowdb_last_error());
 }
 
+static void wake_compaction(flowdb *db) {
+    pthread_mutex_lock(&db->state_lock);
+    db->compact_wanted = true;
+    pthread_cond_broadcast(&db->state_changed);
+    pthread_mutex_unlock(&db->state_lock);
+}
+
 /* Flushes while there is something to flush. False where it failed. */
 static bool flush_all(flowdb *db) {
     for (;;) {
         flowdb_status status = fl_engine_flush_oldest(db);
+        if (status == FLOWDB_OK)
+            wake_compaction(db);
         if (status == FLOWDB_DONE) {
             note_flush(db, FLOWDB_OK);
             return true;
@@ -105,6 +114,37 @@ static void *sync_main(void *argument) {
     return NULL;
 }
 
+static flowdb_status compact_all_rounds(flowdb *db) {
+    bool ran = true;
+    flowdb_status status = FLOWDB_OK;
+    while (ran && status == FLOWDB_OK && !atomic_load(&db->closing)) {
+        ran = false;
+        status = fl_engine_compact_once(db, &ran);
+    }
+    return status;
+}
+
+/* Compacts after each flush, and collects garbage every gc_interval_secs. */
+static void *compact_main(void *argument) {
+    flowdb *db = argument;
+    int64_t interval_us = (int64_t)db->config.gc_interval_secs * 1000000;
+    int64_t next_gc = fl_clock_monotonic_us(db->env.clock) + interval_us;
+    bool failing = false;
+    enum { LOOK_MS = 60000 };
+    while (!wait_at_most(db, LOOK_MS, failing ? NULL : &db->compact_wanted)) {
+        flowdb_status status = compact_all_rounds(db);
+        if (status == FLOWDB_OK && fl_clock_monotonic_us(db->env.clock) >= next_gc) {
+            status = flowdb_gc(db, NULL);
+            next_gc = fl_clock_monotonic_us(db->env.clock) + interval_us;
+        }
+        if (status != FLOWDB_OK && !failing)
+            fl_engine_log(db, FLOWDB_LOG_ERROR, "a compaction failed, trying again: %s",
+                          flowdb_last_error());
+        failing = status != FLOWDB_OK;
+    }
+    return NULL;
+}
+
 static flowdb_status start_thread(pthread_t *thread, const char *name, void *(*main)(void *),
                                   flowdb *db) {
     int error = pthread_create(thread, NULL, main, db);
@@ -123,12 +163,17 @@ flowdb_status fl_engine_start_threads(flowdb *db) {
         status = start_thread(&db->sync_thread, "flowdb-sync", sync_main, db);
         db->sync_thread_runs = status == FLOWDB_OK;
     }
+    if (status == FLOWDB_OK) {
+        status = start_thread(&db->compact_thread, "flowdb-compact", compact_main, db);
+        db->compact_thread_runs = status == FLOWDB_OK;
+    }
     if (status != FLOWDB_OK)
         fl_engine_stop_threads(db);
     return status;
 }
 
 void fl_engine_stop_threads(flowdb *db) {
+    atomic_store(&db->closing, true);
     pthread_mutex_lock(&db->state_lock);
     db->stopping = true;
     pthread_cond_broadcast(&db->state_changed);
@@ -137,5 +182,7 @@ void fl_engine_stop_threads(flowdb *db) {
         pthread_join(db->flush_thread, NULL);
     if (db->sync_thread_runs)
         pthread_join(db->sync_thread, NULL);
-    db->flush_thread_runs = db->sync_thread_runs = false;
+    if (db->compact_thread_runs)
+        pthread_join(db->compact_thread, NULL);
+    db->flush_thread_runs = db->sync_thread_runs = db->compact_thread_runs = false;
 }

@@ -30,8 +30,7 @@ static flowdb_status fill_builder(struct fl_memtable *memtable, struct fl_table_
     return status == FLOWDB_OK ? fl_table_builder_finish(builder, properties) : status;
 }
 
-/* Removes what a failed build left; keeps the failure's sentence. */
-static void discard_table(flowdb *db, const char *path, flowdb_status status) {
+void fl_engine_discard_file(flowdb *db, const char *path, flowdb_status status) {
     char sentence[512];
     snprintf(sentence, sizeof sentence, "%s", flowdb_last_error());
     (void)fl_fs_remove(db->env.fs, path);
@@ -63,7 +62,7 @@ flowdb_status fl_engine_build_table(flowdb *db, struct fl_memtable *memtable,
     if (status == FLOWDB_OK)
         status = fl_table_open(&db->env, path, id, properties.file_size, table);
     if (status != FLOWDB_OK && created)
-        discard_table(db, path, status);
+        fl_engine_discard_file(db, path, status);
     fl_release(db->env.alloc, path);
     return status;
 }

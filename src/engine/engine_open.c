@@ -9,6 +9,7 @@
 
 static void init_locks(flowdb *db) {
     pthread_mutex_init(&db->flush_lock, NULL);
+    pthread_mutex_init(&db->compaction_lock, NULL);
     pthread_mutex_init(&db->sync_lock, NULL);
     pthread_mutex_init(&db->commit_lock, NULL);
     pthread_mutex_init(&db->manifest_lock, NULL);
@@ -69,6 +70,7 @@ static void destroy_handle(flowdb *db) {
     fl_release(alloc, db->wal_dir);
     fl_release(alloc, db->sst_dir);
     pthread_mutex_destroy(&db->flush_lock);
+    pthread_mutex_destroy(&db->compaction_lock);
     pthread_mutex_destroy(&db->sync_lock);
     pthread_mutex_destroy(&db->commit_lock);
     pthread_mutex_destroy(&db->manifest_lock);
@@ -154,6 +156,8 @@ static void set_clock(flowdb *db, const struct fl_recovery *recovery) {
         stored = now;
     }
     atomic_store(&db->latest_time_us, FL_MAX(now, stored));
+    db->opened_wall_us = FL_MAX(now, stored);
+    db->opened_monotonic_us = fl_clock_monotonic_us(db->env.clock);
 }
 
 /* What was only in logs goes into tables, before anything refers to new logs. */

@@ -24,6 +24,14 @@ int64_t fl_engine_now(flowdb *db) {
     return FL_MAX(now, latest);
 }
 
+int64_t fl_engine_purge_time(flowdb *db) {
+    int64_t elapsed = fl_clock_monotonic_us(db->env.clock) - db->opened_monotonic_us;
+    int64_t latest;
+    if (__builtin_add_overflow(db->opened_wall_us, elapsed + FL_DAY_US, &latest))
+        latest = INT64_MAX - 1;
+    return FL_MIN(fl_engine_now(db), latest);
+}
+
 uint64_t fl_engine_new_id(flowdb *db) {
     return atomic_fetch_add(&db->next_id, 1);
 }

@@ -48,6 +48,8 @@ struct fl_memtable {
     size_t prepared_count, prepared_capacity;
     size_t prepared_ranges;
     uint64_t prepared_charge;
+    size_t before_held; /* held_count and series_count when it began */
+    uint64_t before_series;
     struct fl_slab *last_slab;
     uint32_t last_slab_used;
     size_t range_capacity;

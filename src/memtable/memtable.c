@@ -240,11 +240,11 @@ static void prefetch_slots(const struct fl_memtable *memtable, const uint64_t *h
 
 flowdb_status fl_memtable_prepare(struct fl_memtable *memtable,
                                   const struct fl_memtable_batch *batch) {
+    memtable->before_held = memtable->held_count;
+    memtable->before_series = atomic_load_explicit(&memtable->series_count, memory_order_relaxed);
     flowdb_status status = hold_chunk(memtable, batch->chunk);
     if (status == FLOWDB_OK)
         status = reserve_prepared(memtable, batch->count);
-    if (status != FLOWDB_OK)
-        return status;
     enum { AHEAD = 64 };
     const uint8_t *entry = batch->entries;
     for (uint32_t i = 0; i < batch->count && status == FLOWDB_OK; i++) {
@@ -284,6 +284,18 @@ void fl_memtable_publish(struct fl_memtable *memtable) {
     add_relaxed(&memtable->charge, memtable->prepared_charge);
     memtable->prepared_count = 0;
     memtable->prepared_ranges = 0;
+    memtable->before_held = memtable->held_count;
+}
+
+/* Gives back the chunk that was taken for a cancelled batch: writes that fail again and again must
+   not pile up. New series stay, and their keys lie in it. */
+static void let_go_of_chunk(struct fl_memtable *memtable) {
+    uint64_t series = atomic_load_explicit(&memtable->series_count, memory_order_relaxed);
+    if (memtable->held_count == memtable->before_held || series != memtable->before_series)
+        return;
+    struct fl_chunk *chunk = memtable->held[--memtable->held_count];
+    chunk->holder = 0;
+    fl_chunk_unref(chunk);
 }
 
 void fl_memtable_cancel(struct fl_memtable *memtable) {
@@ -293,6 +305,7 @@ void fl_memtable_cancel(struct fl_memtable *memtable) {
     }
     memtable->prepared_count = 0;
     memtable->prepared_ranges = 0;
+    let_go_of_chunk(memtable);
 }
 
 uint64_t fl_memtable_bytes(const struct fl_memtable *memtable) {

@@ -225,7 +225,7 @@ static void kill_writer(struct test *test) {
     /* Half of the deaths come after a time, from within open on; half after a number of batches. */
     bool by_time = crash_random_chance(&test->random, 50);
     uint32_t count = by_time ? UINT32_MAX : crash_random_log(&test->random, 1, 6000);
-    int64_t delay_us = crash_random_log(&test->random, 500, by_time ? 600000 : 1000000);
+    int64_t delay_us = crash_random_log(&test->random, 2000, by_time ? 600000 : 1000000);
     if (!by_time)
         delay_us += 1000000;
     if (pipe(pipes) != 0)
@@ -340,8 +340,8 @@ int main(void) {
     struct test test = {.seed = crash_seed()};
     uint64_t rounds = crash_number_from_environment("FLOWDB_KILLS", 100);
     test.random.state = crash_mix(test.seed);
-    test.verdict = mmap(NULL, sizeof *test.verdict, PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    test.verdict =
+        mmap(NULL, sizeof *test.verdict, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (test.verdict == MAP_FAILED)
         return 2;
     printf("kill: seed %" PRIu64 ", %" PRIu64 " kills\n", test.seed, rounds);

@@ -146,7 +146,7 @@ flowdb_status workload_write(flowdb *db, uint64_t seed, unsigned thread, uint64_
 /* The state of one thread's keys after its batch `last`. */
 struct state {
     uint64_t last;
-    uint8_t *live; /* [slot * (last + 1) + ts] */
+    uint8_t *live;                         /* [slot * (last + 1) + ts] */
     uint64_t writer[WORKLOAD_OVERWRITTEN]; /* the batch that wrote it; 0: none */
 };
 

@@ -8,13 +8,14 @@
 static void print_version(const struct model *model, unsigned key, unsigned time,
                           const struct reference_version *version) {
     char text[WORLD_TEXT_BYTES];
-    static const char *const looks[] = {"empty", "decimal", "integer", "odd number",
+    static const char *const looks[] = {"empty", "decimal", "integer",  "odd number",
                                         "short", "medium",  "repeated", "large"};
     fprintf(stderr, "key %u \"%s\" (%zu bytes) ts %" PRId64, key,
             world_text(world_key(&model->world, key), text), model->world.keys[key].size,
             model->world.times[time]);
     if (version != NULL)
-        fprintf(stderr, " expire_at %" PRId64 " value %zu bytes (%s), written by operation %" PRIu64,
+        fprintf(stderr,
+                " expire_at %" PRId64 " value %zu bytes (%s), written by operation %" PRIu64,
                 version->expire_at, world_value_size(version->value), looks[version->value & 7],
                 version->operation);
     fprintf(stderr, "\n");
@@ -43,8 +44,8 @@ static void print_trace(const struct model *model, unsigned key, unsigned time) 
     fprintf(stderr, "trace of this record (oldest first):\n");
     while (version < cell->count || cover < covers->count) {
         bool next_is_cover =
-            version == cell->count || (cover < covers->count && covers->covers[cover].seq <
-                                                                    cell->versions[version].seq);
+            version == cell->count ||
+            (cover < covers->count && covers->covers[cover].seq < cell->versions[version].seq);
         if (next_is_cover) {
             fprintf(stderr, "  operation %" PRIu64 " seq %" PRIu64 ": delete_range\n",
                     covers->covers[cover].operation, covers->covers[cover].seq);

@@ -6,8 +6,8 @@
 static void run_get(struct model *model) {
     unsigned key = model_choose_key(model), time = model_choose_time(model);
     flowdb_result result = {0};
-    flowdb_status status = flowdb_get(model->db, world_key(&model->world, key),
-                                      model->world.times[time], &result);
+    flowdb_status status =
+        flowdb_get(model->db, world_key(&model->world, key), model->world.times[time], &result);
     model_expect_result(model, key, time,
                         reference_find(&model->reference, key, time, model_view(model)), status,
                         &result, "get");
@@ -52,9 +52,9 @@ static void run_query(struct model *model) {
     bool defaults = random_chance(&model->random, 20);
     if (defaults)
         options = flowdb_read_options_default();
-    model_expect_status(
-        model, FLOWDB_OK,
-        flowdb_query(model->db, &choice.range, defaults ? NULL : &options, &result), "query");
+    model_expect_status(model, FLOWDB_OK,
+                        flowdb_query(model->db, &choice.range, defaults ? NULL : &options, &result),
+                        "query");
     reference_cursor_init(&cursor, &model->reference, model_view(model), &choice.reference,
                           options.reverse, options.limit);
     size_t index = 0;
@@ -99,8 +99,8 @@ static void open_iterator(struct model *model, flowdb_iterator **iterator,
     struct choice_range choice;
     model_choose_range(model, &choice);
     flowdb_read_options options = model_choose_options(model);
-    model_expect_status(model, FLOWDB_OK,
-                        flowdb_scan(model->db, &choice.range, &options, iterator), "scan");
+    model_expect_status(model, FLOWDB_OK, flowdb_scan(model->db, &choice.range, &options, iterator),
+                        "scan");
     reference_cursor_init(cursor, &model->reference, model_view(model), &choice.reference,
                           options.reverse, options.limit);
     memset(&choice, 0xa5, sizeof choice); /* the range was borrowed for the call only */

@@ -114,8 +114,8 @@ static void add_entry(struct model *model, flowdb_batch *batch, struct entry *en
     flowdb_status status = FLOWDB_OK;
     switch (entry->kind) {
     case ENTRY_PUT:
-        status = flowdb_batch_put(batch, key, ts, entry->expire_at,
-                                  model_value(model, entry->value));
+        status =
+            flowdb_batch_put(batch, key, ts, entry->expire_at, model_value(model, entry->value));
         break;
     case ENTRY_DELETE:
         status = flowdb_batch_delete(batch, key, ts);
@@ -206,8 +206,7 @@ static void run_delete(struct model *model) {
 static void run_delete_range(struct model *model) {
     struct entry entry = {0};
     choose_delete_range(model, &entry);
-    finish(model, &entry, 1,
-           delete_range_is_valid(&entry) ? FLOWDB_OK : FLOWDB_INVALID_ARGUMENT,
+    finish(model, &entry, 1, delete_range_is_valid(&entry) ? FLOWDB_OK : FLOWDB_INVALID_ARGUMENT,
            flowdb_delete_range(model->db, entry.start, entry.end), "delete_range");
 }
 
@@ -246,10 +245,10 @@ static void run_patch(struct model *model) {
 /* Refused, and without a trace: the checks that follow would show one. */
 static void run_refused(struct model *model) {
     uint8_t byte = 'x';
-    flowdb_record records[2] = {
-        {world_key(&model->world, model_choose_key(model)),
-         model->world.times[model_choose_time(model)], FLOWDB_NEVER, flowdb_bytes(&byte, 1)},
-        {flowdb_bytes(&byte, 0), 0, FLOWDB_NEVER, flowdb_bytes(&byte, 1)}};
+    flowdb_record records[2] = {{world_key(&model->world, model_choose_key(model)),
+                                 model->world.times[model_choose_time(model)], FLOWDB_NEVER,
+                                 flowdb_bytes(&byte, 1)},
+                                {flowdb_bytes(&byte, 0), 0, FLOWDB_NEVER, flowdb_bytes(&byte, 1)}};
     model_expect_status(model, FLOWDB_INVALID_ARGUMENT, flowdb_write(model->db, records, 2),
                         "write with an empty key");
     model_expect_status(model, FLOWDB_INVALID_ARGUMENT,

@@ -55,9 +55,9 @@ static void cell_append(struct reference *reference, unsigned key, unsigned time
 
 void reference_put(struct reference *reference, unsigned key, unsigned time, int64_t expire_at,
                    uint64_t value, uint64_t operation) {
-    cell_append(reference, key, time,
-                (struct reference_version){
-                    .operation = operation, .value = value, .expire_at = expire_at});
+    cell_append(
+        reference, key, time,
+        (struct reference_version){.operation = operation, .value = value, .expire_at = expire_at});
 }
 
 void reference_delete(struct reference *reference, unsigned key, unsigned time,
@@ -112,9 +112,8 @@ const struct reference_version *reference_find(const struct reference *reference
 }
 
 static bool range_has_key(const struct reference_range *range, flowdb_slice key) {
-    if (range->prefix.size != 0 &&
-        (key.size < range->prefix.size ||
-         memcmp(key.data, range->prefix.data, range->prefix.size) != 0))
+    if (range->prefix.size != 0 && (key.size < range->prefix.size ||
+                                    memcmp(key.data, range->prefix.data, range->prefix.size) != 0))
         return false;
     if (range->key_start.size != 0 && world_compare(key, range->key_start) < 0)
         return false;

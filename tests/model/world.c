@@ -83,8 +83,8 @@ static int compare_times(const void *a, const void *b) {
 
 static void times_init(struct world *world, struct random *random) {
     static const int64_t fixed[] = {
-        INT64_MIN, INT64_MIN + 1, -1000000000000000, -3600000000,   -1,           0,
-        1,         1000,          3600000000,        4102444800000000, INT64_MAX - 1, INT64_MAX};
+        INT64_MIN, INT64_MIN + 1, -1000000000000000, -3600000000,   -1,       0, 1,
+        1000,      3600000000,    4102444800000000,  INT64_MAX - 1, INT64_MAX};
     enum { FIXED = sizeof fixed / sizeof *fixed };
     memcpy(world->times, fixed, sizeof fixed);
     /* The rest lie in November 2023: some a second apart, some anywhere. */
@@ -119,10 +119,10 @@ enum {
 };
 
 uint64_t world_value_choose(struct random *random) {
-    static const uint8_t look[] = {
-        VALUE_DECIMAL, VALUE_DECIMAL, VALUE_DECIMAL, VALUE_INTEGER, VALUE_INTEGER, VALUE_ODD_NUMBER,
-        VALUE_SHORT,   VALUE_SHORT,   VALUE_SHORT,   VALUE_MEDIUM,  VALUE_MEDIUM,  VALUE_REPEATED,
-        VALUE_EMPTY};
+    static const uint8_t look[] = {VALUE_DECIMAL, VALUE_DECIMAL,    VALUE_DECIMAL, VALUE_INTEGER,
+                                   VALUE_INTEGER, VALUE_ODD_NUMBER, VALUE_SHORT,   VALUE_SHORT,
+                                   VALUE_SHORT,   VALUE_MEDIUM,     VALUE_MEDIUM,  VALUE_REPEATED,
+                                   VALUE_EMPTY};
     uint64_t chosen = look[random_below(random, sizeof look)];
     if (random_below(random, 150) == 0)
         chosen = VALUE_LARGE;
@@ -131,8 +131,9 @@ uint64_t world_value_choose(struct random *random) {
 
 /* Numbers as programs print them, and some that only look like numbers. */
 static size_t number_text(uint64_t value, char text[32]) {
-    static const char *const odd[] = {"-0", "-0.0", "007", "1e5",  "+3",  ".5", "5.", "NaN",
-                                      "-",  "1.50", "0x1", "9223372036854775808", "1 ", "--1"};
+    static const char *const odd[] = {"-0", "-0.0", "007", "1e5",  "+3",  ".5",
+                                      "5.", "NaN",  "-",   "1.50", "0x1", "9223372036854775808",
+                                      "1 ", "--1"};
     struct random random = {value};
     int64_t number = (int64_t)random_next(&random) >> random_below(&random, 63);
     switch (value & 15) {
@@ -142,7 +143,8 @@ static size_t number_text(uint64_t value, char text[32]) {
     case VALUE_INTEGER:
         return (size_t)snprintf(text, 32, "%" PRId64, number);
     default:
-        return (size_t)snprintf(text, 32, "%s", odd[random_below(&random, sizeof odd / sizeof *odd)]);
+        return (size_t)snprintf(text, 32, "%s",
+                                odd[random_below(&random, sizeof odd / sizeof *odd)]);
     }
 }
 

@@ -47,12 +47,12 @@ int api_teardown(void **state);
     { #test, test, api_setup, api_teardown, NULL }
 #define API_TEST_CLOSED(test) \
     { #test, test, api_setup_closed, api_teardown, NULL }
-#define API_TEST_EVERYWHERE(test)                                               \
-    {#test ", in memory", test, api_setup, api_teardown, NULL},                 \
-        {#test ", in tables", test, api_setup_tables, api_teardown, NULL},      \
-        {#test ", in memory and tables", test, api_setup_mixed, api_teardown,   \
-         NULL},                                                                 \
-        {#test ", after reopening", test, api_setup_reopened, api_teardown, NULL}
+#define API_TEST_EVERYWHERE(test)                                                      \
+    {#test ", in memory", test, api_setup, api_teardown, NULL},                        \
+        {#test ", in tables", test, api_setup_tables, api_teardown, NULL},             \
+        {#test ", in memory and tables", test, api_setup_mixed, api_teardown, NULL}, { \
+#test ", after reopening", test, api_setup_reopened, api_teardown, NULL        \
+    }
 
 /* --- opening */
 void api_open(struct api *api);

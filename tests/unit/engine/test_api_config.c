@@ -43,20 +43,14 @@ struct bound {
 #define BOUND(field, minimum, maximum) \
     { #field, offsetof(flowdb_config, field), minimum, maximum }
 
-static const struct bound bounds[] = {BOUND(memtable_size_mb, 1, 65536),
-                                      BOUND(max_frozen_memtables, 1, 64),
-                                      BOUND(block_size, 128, 1048576),
-                                      BOUND(zstd_level, 1, 22),
-                                      BOUND(bloom_bits_per_key, 0, 64),
-                                      BOUND(wal_segment_size_mb, 1, 65536),
-                                      BOUND(wal_sync_interval_ms, 1, 0),
-                                      BOUND(compaction_threshold, 2, 64),
-                                      BOUND(flush_interval_ms, 1, 0),
-                                      BOUND(gc_interval_secs, 1, 0),
-                                      BOUND(time_bucket_secs, 1, 0),
-                                      BOUND(index_memory_budget_mb, 0, 0),
-                                      BOUND(block_cache_capacity_mb, 0, 0),
-                                      BOUND(disk_reserve_mb, 0, 0)};
+static const struct bound bounds[] = {
+    BOUND(memtable_size_mb, 1, 65536),    BOUND(max_frozen_memtables, 1, 64),
+    BOUND(block_size, 128, 1048576),      BOUND(zstd_level, 1, 22),
+    BOUND(bloom_bits_per_key, 0, 64),     BOUND(wal_segment_size_mb, 1, 65536),
+    BOUND(wal_sync_interval_ms, 1, 0),    BOUND(compaction_threshold, 2, 64),
+    BOUND(flush_interval_ms, 1, 0),       BOUND(gc_interval_secs, 1, 0),
+    BOUND(time_bucket_secs, 1, 0),        BOUND(index_memory_budget_mb, 0, 0),
+    BOUND(block_cache_capacity_mb, 0, 0), BOUND(disk_reserve_mb, 0, 0)};
 
 static flowdb_config config_with(const struct bound *bound, uint32_t value) {
     flowdb_config config = flowdb_config_default();
@@ -194,9 +188,9 @@ static void a_null_config_means_the_defaults(void **state) {
 static void every_status_has_a_name_and_other_numbers_are_unknown(void **state) {
     (void)state;
     static const char *const names[] = {
-        "FLOWDB_OK",         "FLOWDB_DONE",       "FLOWDB_NOT_FOUND", "FLOWDB_INVALID_ARGUMENT",
-        "FLOWDB_IO_ERROR",   "FLOWDB_CORRUPTION", "FLOWDB_NO_MEMORY", "FLOWDB_NO_SPACE",
-        "FLOWDB_LOCKED",     "FLOWDB_READ_ONLY",  "FLOWDB_UNSUPPORTED"};
+        "FLOWDB_OK",       "FLOWDB_DONE",       "FLOWDB_NOT_FOUND",  "FLOWDB_INVALID_ARGUMENT",
+        "FLOWDB_IO_ERROR", "FLOWDB_CORRUPTION", "FLOWDB_NO_MEMORY",  "FLOWDB_NO_SPACE",
+        "FLOWDB_LOCKED",   "FLOWDB_READ_ONLY",  "FLOWDB_UNSUPPORTED"};
     for (int status = 0; status <= FLOWDB_UNSUPPORTED; status++)
         assert_string_equal(flowdb_status_name((flowdb_status)status), names[status]);
     assert_string_equal(flowdb_status_name((flowdb_status)(FLOWDB_UNSUPPORTED + 1)),

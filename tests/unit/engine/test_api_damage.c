@@ -60,8 +60,7 @@ static void write_numbered_batch(struct api *api, unsigned number) {
     snprintf(value, sizeof value, "the value of batch %u", number);
     for (unsigned i = 0; i < BATCH_RECORDS; i++) {
         snprintf(keys[i], sizeof keys[i], "part%u", i);
-        records[i] =
-            (flowdb_record){flowdb_str(keys[i]), number, FLOWDB_NEVER, flowdb_str(value)};
+        records[i] = (flowdb_record){flowdb_str(keys[i]), number, FLOWDB_NEVER, flowdb_str(value)};
     }
     api_assert_ok(flowdb_write(api->db, records, BATCH_RECORDS));
 }
@@ -309,8 +308,8 @@ static size_t flip_every_byte(struct image *image) {
         if (status == FLOWDB_OK && digest != right)
             fail_msg("byte %zu of %s flipped: a wrong answer", at, image->path);
         if (status != FLOWDB_OK && status != FLOWDB_CORRUPTION && status != FLOWDB_UNSUPPORTED)
-            fail_msg("byte %zu of %s flipped: %s, %s", at, image->path,
-                     flowdb_status_name(status), flowdb_last_error());
+            fail_msg("byte %zu of %s flipped: %s, %s", at, image->path, flowdb_status_name(status),
+                     flowdb_last_error());
         found += status != FLOWDB_OK;
     }
     api_assert_ok(open_and_read(image, &digest));

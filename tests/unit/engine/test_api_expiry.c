@@ -132,8 +132,7 @@ static void a_batch_that_is_written_again_is_resolved_again(void **state) {
     struct api *api = *state;
     int64_t now = now_us();
     flowdb_batch *batch = flowdb_batch_create();
-    api_assert_ok(
-        flowdb_batch_put(batch, flowdb_str("a"), now, FLOWDB_NEVER, flowdb_str("v")));
+    api_assert_ok(flowdb_batch_put(batch, flowdb_str("a"), now, FLOWDB_NEVER, flowdb_str("v")));
     open_with_ttl(api, HOUR);
     api_write_batch(api, batch);
     assert_true(expiry_of(api, "a", now) == now + INT64_C(3600000000));
@@ -146,10 +145,9 @@ static void a_batch_that_is_written_again_is_resolved_again(void **state) {
 static void a_ts_beyond_which_default_ttl_overflows_is_refused_by_its_index(void **state) {
     struct api *api = *state;
     int64_t last = INT64_MAX - INT64_C(3600000000);
-    flowdb_record records[3] = {
-        {flowdb_str("a"), FAR_FUTURE, FLOWDB_NEVER, flowdb_str("x")},
-        {flowdb_str("b"), INT64_MAX, FAR_FUTURE, flowdb_str("y")},
-        {flowdb_str("c"), last + 1, FLOWDB_NEVER, flowdb_str("z")}};
+    flowdb_record records[3] = {{flowdb_str("a"), FAR_FUTURE, FLOWDB_NEVER, flowdb_str("x")},
+                                {flowdb_str("b"), INT64_MAX, FAR_FUTURE, flowdb_str("y")},
+                                {flowdb_str("c"), last + 1, FLOWDB_NEVER, flowdb_str("z")}};
     open_with_ttl(api, HOUR);
     api_assert_fails(FLOWDB_INVALID_ARGUMENT, "2", flowdb_write(api->db, records, 3));
     api_assert_all(api, "");

@@ -155,8 +155,7 @@ static void every_write_to_a_read_only_handle_is_refused(void **state) {
     api_assert_fails(FLOWDB_READ_ONLY, "", flowdb_write_batch_owned(api->db, batch));
     api_assert_fails(FLOWDB_READ_ONLY, "", flowdb_delete(api->db, key, 1));
     api_assert_fails(FLOWDB_READ_ONLY, "", flowdb_delete_range(api->db, key, flowdb_str("l")));
-    api_assert_fails(FLOWDB_READ_ONLY, "",
-                     flowdb_patch_record(api->db, key, 1, &patch, &result));
+    api_assert_fails(FLOWDB_READ_ONLY, "", flowdb_patch_record(api->db, key, 1, &patch, &result));
     api_assert_fails(FLOWDB_READ_ONLY, "", flowdb_flush(api->db));
     api_assert_all(api, "k@1=v");
 }

@@ -121,8 +121,7 @@ static void times_are_inclusive_at_both_ends(void **state) {
     api_assert_range(api, flowdb_range_time(INT64_MIN, -5), "c@-5=C");
     api_assert_range(api, flowdb_range_time(INT64_MIN, INT64_MAX),
                      "a@1=A1 ab@1=AB1 b@1=B1 b@2=B2 b@3=B3 c@-5=C");
-    api_assert_range(api, flowdb_range_prefix_time(flowdb_str("b"), 2, INT64_MAX),
-                     "b@2=B2 b@3=B3");
+    api_assert_range(api, flowdb_range_prefix_time(flowdb_str("b"), 2, INT64_MAX), "b@2=B2 b@3=B3");
 }
 
 static void keys_are_inclusive_at_both_ends_and_an_empty_one_is_no_bound(void **state) {
@@ -133,8 +132,7 @@ static void keys_are_inclusive_at_both_ends_and_an_empty_one_is_no_bound(void **
                      "ab@1=AB1 b@1=B1 b@2=B2 b@3=B3");
     api_assert_range(api, flowdb_range_keys(flowdb_str("aa"), flowdb_str("az")), "ab@1=AB1");
     api_assert_range(api, flowdb_range_keys(none, flowdb_str("ab")), "a@1=A1 ab@1=AB1");
-    api_assert_range(api, flowdb_range_keys(flowdb_str("b"), none),
-                     "b@1=B1 b@2=B2 b@3=B3 c@-5=C");
+    api_assert_range(api, flowdb_range_keys(flowdb_str("b"), none), "b@1=B1 b@2=B2 b@3=B3 c@-5=C");
     api_assert_range(api, flowdb_range_keys(none, none),
                      "a@1=A1 ab@1=AB1 b@1=B1 b@2=B2 b@3=B3 c@-5=C");
     api_assert_range(api, flowdb_range_keys_time(flowdb_str("a"), flowdb_str("b"), 1, 1),
@@ -182,8 +180,7 @@ static void checksums_and_cache_change_no_answer(void **state) {
     for (unsigned i = 0; i < 4; i++) {
         options.fill_cache = i & 1;
         options.verify_checksums = i & 2;
-        api_assert_query(api, flowdb_range_time(1, 2), &options,
-                         "a@1=A1 ab@1=AB1 b@1=B1 b@2=B2");
+        api_assert_query(api, flowdb_range_time(1, 2), &options, "a@1=A1 ab@1=AB1 b@1=B1 b@2=B2");
     }
 }
 
@@ -232,8 +229,8 @@ static void ranges_are_right_across_many_blocks_and_tables(void **state) {
         snprintf(value, sizeof value, "%d.%d", (int)point, (int)point % 10);
         for (int i = 0; i < SERIES; i++) {
             snprintf(key[i], sizeof key[i], "series%02d", i);
-            records[i] = (flowdb_record){flowdb_str(key[i]), point * 1000, FLOWDB_NEVER,
-                                         flowdb_str(value)};
+            records[i] =
+                (flowdb_record){flowdb_str(key[i]), point * 1000, FLOWDB_NEVER, flowdb_str(value)};
         }
         api_assert_ok(flowdb_write(api->db, records, SERIES));
         if (point % 100 == 99)

@@ -41,8 +41,7 @@ static void a_key_has_1_to_65535_bytes(void **state) {
     flowdb_slice longest = letters('k', KEY_MAX + 1), value = flowdb_str("v"), shortest = {"s", 1};
     api_assert_fails(FLOWDB_INVALID_ARGUMENT, "key", write_one(api, longest, value));
     longest.size = KEY_MAX;
-    api_assert_fails(FLOWDB_INVALID_ARGUMENT, "key",
-                     write_one(api, flowdb_bytes(NULL, 0), value));
+    api_assert_fails(FLOWDB_INVALID_ARGUMENT, "key", write_one(api, flowdb_bytes(NULL, 0), value));
     api_assert_all(api, "");
     api_assert_ok(write_one(api, longest, value));
     api_settle(api);
@@ -215,8 +214,7 @@ static void a_batch_copies_what_is_added(void **state) {
     struct api *api = *state;
     char key[] = "key", value[] = "value";
     flowdb_batch *batch = flowdb_batch_create();
-    api_assert_ok(
-        flowdb_batch_put(batch, flowdb_str(key), 1, FLOWDB_NEVER, flowdb_str(value)));
+    api_assert_ok(flowdb_batch_put(batch, flowdb_str(key), 1, FLOWDB_NEVER, flowdb_str(value)));
     memset(key, 'x', 3);
     memset(value, 'x', 5);
     api_write_batch(api, batch);
@@ -254,8 +252,7 @@ static void a_batch_can_be_written_to_two_databases(void **state) {
     config.data_dir = folder;
     api_assert_ok(flowdb_open(&config, &other));
     flowdb_batch *batch = flowdb_batch_create();
-    api_assert_ok(
-        flowdb_batch_put(batch, flowdb_str("a"), 1, FLOWDB_NEVER, flowdb_str("both")));
+    api_assert_ok(flowdb_batch_put(batch, flowdb_str("a"), 1, FLOWDB_NEVER, flowdb_str("both")));
     api_put(api, "z", 1, "so-that-sequences-differ");
     api_write_batch(api, batch);
     api_assert_ok(flowdb_write_batch(other, batch));
@@ -275,8 +272,7 @@ static void an_owned_batch_is_written_and_taken_also_on_failure(void **state) {
     api_open(api);
     flowdb_batch *batch = flowdb_batch_create();
     int64_t future = INT64_C(4102444800000000);
-    api_assert_ok(
-        flowdb_batch_put(batch, flowdb_str("a"), 1, future, flowdb_str("owned")));
+    api_assert_ok(flowdb_batch_put(batch, flowdb_str("a"), 1, future, flowdb_str("owned")));
     api_assert_ok(flowdb_write_batch_owned(api->db, batch));
     api_settle(api);
     batch = flowdb_batch_create();
@@ -396,8 +392,8 @@ static void a_patch_changes_what_it_names_and_returns_the_record(void **state) {
     flowdb_slice value = flowdb_str("new");
     flowdb_result result = {0};
     api_put(api, "k", 1, "old");
-    api_assert_ok(flowdb_patch_record(api->db, flowdb_str("k"), 1,
-                                      &(flowdb_patch){.value = &value}, &result));
+    api_assert_ok(flowdb_patch_record(api->db, flowdb_str("k"), 1, &(flowdb_patch){.value = &value},
+                                      &result));
     api_settle(api);
     assert_int_equal(result.count, 1);
     assert_memory_equal(result.records[0].key.data, "k", 1);

@@ -77,8 +77,8 @@ static void replace_rounds(struct member *member) {
     for (unsigned round = 1; round <= rounds && !team_has_failed(team); round++) {
         flowdb_batch *batch = flowdb_batch_create();
         uint64_t value = round;
-        bool good = team_ok(
-            team, flowdb_batch_delete_range(batch, flowdb_str("key"), flowdb_str("kez")));
+        bool good =
+            team_ok(team, flowdb_batch_delete_range(batch, flowdb_str("key"), flowdb_str("kez")));
         for (unsigned i = 0; i < KEYS && good; i++) {
             char key[16];
             key_name(key, (i + round) % 90);

@@ -17,9 +17,8 @@ static void append_batches(struct member *member) {
     for (uint64_t round = 0; round < rounds; round++) {
         flowdb_record records[BATCH];
         for (unsigned i = 0; i < BATCH; i++)
-            records[i] =
-                (flowdb_record){flowdb_str(key), (int64_t)(round * BATCH + i), FLOWDB_NEVER,
-                                flowdb_bytes(value, sizeof value)};
+            records[i] = (flowdb_record){flowdb_str(key), (int64_t)(round * BATCH + i),
+                                         FLOWDB_NEVER, flowdb_bytes(value, sizeof value)};
         if (!team_ok(team, flowdb_write(team->db, records, BATCH)))
             return;
     }
@@ -119,12 +118,12 @@ static void replace_by_batches(struct member *member) {
     snprintf(end, sizeof end, "writer%02u", member->number + 1);
     for (unsigned round = 0; round < rounds; round++) {
         flowdb_batch *batch = flowdb_batch_create();
-        bool good = batch != NULL &&
-                    team_ok(team, flowdb_batch_delete_range(batch, flowdb_str(start),
-                                                            flowdb_str(end)));
+        bool good =
+            batch != NULL &&
+            team_ok(team, flowdb_batch_delete_range(batch, flowdb_str(start), flowdb_str(end)));
         for (unsigned i = 0; good && i < BATCH; i++)
-            good = team_ok(team, flowdb_batch_put(batch, flowdb_str(start), round + i,
-                                                  FLOWDB_NEVER, flowdb_str(end)));
+            good = team_ok(team, flowdb_batch_put(batch, flowdb_str(start), round + i, FLOWDB_NEVER,
+                                                  flowdb_str(end)));
         if (good)
             good = team_ok(team, flowdb_batch_delete(batch, flowdb_str(start), round));
         if (!good) {

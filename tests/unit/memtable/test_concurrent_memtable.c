@@ -69,7 +69,7 @@ static bool write_batch(struct world *world, uint64_t batch) {
     }
     /* In no order, so that the directory gets runs that must be merged. */
     add(&entries, FL_OP_PUT, key_of(1000 + (unsigned)(batch * 7919 % 8999), space), 1, value);
-    unsigned first = 5000 + (unsigned)batch % 3000;
+    unsigned first = 5000 + (unsigned)batch % 4999;
     flowdb_slice until = key_of(first + 1, end);
     add(&entries, FL_OP_DELETE_RANGE, key_of(first, space), 0, until);
     struct fl_memtable_batch made = {.chunk = span.chunk,
@@ -181,7 +181,7 @@ static bool ranges_are_right(struct reader *reader, uint64_t seq) {
     for (int i = 0; i < 5; i++) {
         uint64_t batch = 1 + seeded_next(&reader->seeded) % BATCHES;
         char space[16];
-        flowdb_slice key = key_of(5000 + (unsigned)batch % 3000, space);
+        flowdb_slice key = key_of(5000 + (unsigned)batch % 4999, space);
         uint64_t expected = batch * PER_BATCH <= seq ? batch * PER_BATCH : 0;
         right = right && fl_memtable_ranges_seq(&ranges, key) == expected;
     }

@@ -22,6 +22,7 @@ class Faults(ServerTest):
         self.assertIn("reason=", line)
         self.assertEqual(self.query(), [(b"a", 1, NEVER, b"v")])
         self.assert_alive()
+        self.server.kill()
 
     def test_after_a_failed_write_a_restart_has_what_was_acknowledged(self):
         self.write({"key": "a", "ts": 1, "value": "v"})

@@ -1,12 +1,11 @@
 """Flags, starting, listening, and every way to stop."""
 
 import os
-import re
 import signal
 import socket
 import unittest
 
-from harness import BINARY, NEVER, ServerTest, run
+from harness import NEVER, ServerTest, run
 
 
 class Flags(unittest.TestCase):
@@ -113,16 +112,14 @@ class Start(ServerTest):
         self.start("--log-level", "info")
         self.server.stop()
         self.assertRegex(self.server.log[-1], r'^time=\S+Z level=info msg="stopped"$')
-        process_lines = [line for line in self.server.log if "level=debug" in line]
-        self.assertEqual(process_lines, [])
+        self.assertEqual([line for line in self.server.log if "level=debug" in line], [])
 
     def test_says_once_where_it_listens(self):
         self.start()
         lines = [line for line in self.server.log if "listening" in line]
         self.assertEqual(len(lines), 1)
         self.assertRegex(lines[0], rf'http_addr="127\.0\.0\.1:{self.server.port}"')
-        self.assertIsNotNone(re.search(r'version="\d', lines[0]))
-        self.assertTrue(os.path.exists(BINARY))
+        self.assertRegex(lines[0], r'version="\d')
 
 
 class Stop(ServerTest):

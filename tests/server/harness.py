@@ -5,6 +5,7 @@ seconds is killed, so that what waits for it sees an end.
 """
 
 import base64
+import ctypes
 import json
 import os
 import random
@@ -22,6 +23,7 @@ import urllib.parse
 BINARY = os.environ["FLOWDB_SERVER_BIN"]
 DEADLINE = 120
 NEVER = 2**63 - 1
+LIBC = ctypes.CDLL(None)
 
 
 def environment():
@@ -30,6 +32,12 @@ def environment():
     if "ASAN_OPTIONS" in variables:
         variables["ASAN_OPTIONS"] += ":quarantine_size_mb=1"
     return variables
+
+
+def die_with_parent():
+    """Between fork and exec: the server does not outlive a test that was itself killed."""
+    pr_set_pdeathsig = 1
+    LIBC.prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 def run(*arguments):
@@ -50,7 +58,7 @@ class Server:
         self.process = subprocess.Popen(
             [BINARY, "--data-dir", data_dir, "--http-addr", f"{host}:0", *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            text=True, errors="replace", env=environment())
+            text=True, errors="replace", env=environment(), preexec_fn=die_with_parent)
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
         line = self.wait_for_line("msg=\"listening\"")

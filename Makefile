@@ -1,6 +1,6 @@
 # What people type. CMake does the work: see CMakePresets.json for the builds that there are.
 #
-#     make run       the server, with its data in ./data; ARGS="--port 9000" passes flags
+#     make run       the server, with its data in ./data; ARGS="--http-addr 127.0.0.1:9000" passes flags
 #     make build     library, server and benchmarks, in build/release
 #     make test      every test, and again under the sanitizers
 #     make install   PREFIX=/usr/local DESTDIR=

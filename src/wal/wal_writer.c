@@ -1,6 +1,7 @@
 #include "wal/wal_writer.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #include "base/bytes.h"
@@ -18,6 +19,8 @@ struct fl_wal_writer {
     uint64_t zeroed;  /* up to here the file exists */
     bool broken;
     bool drain_failed; /* the last one; the buffer takes nothing more until one succeeds */
+    pthread_mutex_t sync_lock;
+    bool sync_failed; /* guarded by sync_lock */
     size_t part_count;
     struct iovec parts[BUFFER_PARTS];
     uint8_t zeros[ZERO_STEP];
@@ -46,9 +49,10 @@ flowdb_status fl_wal_create(const struct fl_env *env, const char *path, uint64_t
         return fl_fail_memory("a log writer", sizeof *made);
     made->env = env;
     made->id = id;
+    pthread_mutex_init(&made->sync_lock, NULL);
     flowdb_status status = fl_fs_open(env->fs, path, FL_OPEN_CREATE, &made->file);
     if (status != FLOWDB_OK) {
-        fl_release(env->alloc, made);
+        fl_wal_close(made);
         return status;
     }
     /* Only a matter of speed: without it the disk fills while writing. */
@@ -66,6 +70,7 @@ void fl_wal_close(struct fl_wal_writer *writer) {
     if (writer == NULL)
         return;
     fl_file_close(writer->file);
+    pthread_mutex_destroy(&writer->sync_lock);
     fl_release(writer->env->alloc, writer);
 }
 
@@ -188,8 +193,19 @@ flowdb_status fl_wal_seal(struct fl_wal_writer *writer, uint64_t next_log,
     return status;
 }
 
+/* One at a time: the kernel tells of a failure once, and whoever asks next would hear that all is
+   well. */
 flowdb_status fl_wal_sync(struct fl_wal_writer *writer) {
-    return fl_file_sync(writer->file);
+    pthread_mutex_lock(&writer->sync_lock);
+    flowdb_status status = writer->sync_failed
+                               ? fl_fail(FLOWDB_IO_ERROR,
+                                         "log %" PRIu64 " could not be synced before; reopen the "
+                                         "database",
+                                         writer->id)
+                               : fl_file_sync(writer->file);
+    writer->sync_failed = status != FLOWDB_OK;
+    pthread_mutex_unlock(&writer->sync_lock);
+    return status;
 }
 
 uint64_t fl_wal_id(const struct fl_wal_writer *writer) {

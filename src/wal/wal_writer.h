@@ -50,7 +50,8 @@ flowdb_status fl_wal_drain(struct fl_wal_writer *writer);
 /* Ends the log: nothing can be appended. Drains first. */
 flowdb_status fl_wal_seal(struct fl_wal_writer *writer, uint64_t next_log,
                           const struct fl_wal_position *durable);
-/* fdatasync. May run beside append and drain; covers what was written before. */
+/* fdatasync. May run beside append, drain and itself; covers what was written before. Once it has
+   failed it always fails. */
 flowdb_status fl_wal_sync(struct fl_wal_writer *writer);
 
 uint64_t fl_wal_id(const struct fl_wal_writer *writer);

@@ -18,7 +18,7 @@ flowdb_status fl_block_encoder_init(struct fl_block_encoder *encoder, const stru
     *encoder = (struct fl_block_encoder){.block_size = block_size};
     fl_buffer_init(&encoder->key_bytes, alloc);
     fl_payload_init(&encoder->payload, alloc);
-    const size_t words = 7 * FL_BLOCK_ROWS, column = FL_BLOCK_ROWS;
+    const size_t column = FL_BLOCK_ROWS, words = 7 * column;
     size_t size = words * sizeof(uint64_t) + FL_BLOCK_ROWS * sizeof(uint32_t) + FL_BLOCK_ROWS / 8;
     uint64_t *memory = fl_allocate(alloc, size);
     if (memory == NULL)

@@ -200,6 +200,6 @@ flowdb_status fl_index_builder_finish(struct fl_index_builder *builder, struct f
 }
 
 size_t fl_index_builder_size(const struct fl_index_builder *builder) {
-    return builder->frames.size + builder->blocks.key_bytes.size + builder->blocks.count * 16 +
-           builder->partitions.key_bytes.size;
+    return builder->frames.size + builder->blocks.key_bytes.size +
+           builder->blocks.count * (size_t)16 + builder->partitions.key_bytes.size;
 }

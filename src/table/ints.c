@@ -31,7 +31,7 @@ static uint64_t zigzag(uint64_t value) {
 
 size_t fl_ints_bound(size_t count) {
     size_t groups = count / FL_INTS_GROUP + 1;
-    return 2 * FL_VARINT_MAX + groups * (FL_VARINT_MAX + 1) + count * sizeof(uint64_t) + WORD_SLACK;
+    return (groups + 2) * (FL_VARINT_MAX + 1) + count * sizeof(uint64_t) + WORD_SLACK;
 }
 
 /* ---------------------------------------------------------------------------------- encoding -- */

@@ -63,7 +63,7 @@ static flowdb_status fill_window(struct fl_table *table, struct fl_window *windo
 }
 
 static bool window_holds(const struct fl_window *window, uint64_t offset, size_t size) {
-    return offset >= window->offset && offset - window->offset <= window->bytes.size &&
+    return offset - window->offset <= window->bytes.size && /* huge where it is below */
            size <= window->bytes.size - (offset - window->offset);
 }
 

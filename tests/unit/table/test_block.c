@@ -317,6 +317,69 @@ static void sizes_out_of_bounds_are_refused_before_memory_is_taken(void **state)
     assert_true(fixture->alloc.calls == calls);
 }
 
+/* What a block made by hand has: two keys of one byte, and as many rows as the runs say. */
+struct craft {
+    uint32_t rows;
+    uint64_t runs[2];
+    uint64_t key_sizes[2];
+    uint64_t value_sizes[3];
+    bool ts_by_run, no_seq;
+};
+
+static flowdb_status crafted_status(struct block_fixture *fixture, const struct craft *craft) {
+    static const uint64_t numbers[3] = {5, 9, 70}, firsts[2] = {5, 4};
+    struct fl_payload payload;
+    size_t size;
+    fl_payload_init(&payload, &fixture->alloc.alloc);
+    fl_payload_begin(&payload, craft->rows, 2);
+    fl_buffer_append(&payload.raw, "ab", 2);
+    fl_payload_column(&payload, FL_COLUMN_KEYS, FL_KEYS_WHOLE);
+    fl_payload_ints(&payload, FL_COLUMN_KEY_SIZES, craft->key_sizes, 2);
+    fl_payload_ints(&payload, FL_COLUMN_RUNS, craft->runs, 2);
+    fl_payload_ints(&payload, FL_COLUMN_TS, numbers, craft->ts_by_run ? 1 : craft->rows);
+    if (craft->ts_by_run)
+        fl_payload_ints(&payload, FL_COLUMN_TS_FIRST, firsts, 2);
+    if (!craft->no_seq)
+        fl_payload_ints(&payload, FL_COLUMN_SEQ, numbers, craft->rows);
+    fl_buffer_append(&payload.raw, "values", 6);
+    fl_payload_column(&payload, FL_COLUMN_VALUES, FL_VALUES_VARIABLE);
+    fl_payload_ints(&payload, FL_COLUMN_VALUE_SIZES, craft->value_sizes, craft->rows);
+    fixture->frame.size = 0;
+    fl_payload_finish(&payload, NULL, FL_FRAME_DATA, &fixture->frame, &size);
+    fl_payload_deinit(&payload);
+    return decode_status(fixture);
+}
+
+static void columns_that_do_not_fit_together_are_refused(void **state) {
+    struct block_fixture *fixture = *state;
+    const struct craft sound = {3, {1, 2}, {2, 0}, {1, 2, 3}, false, false};
+    assert_int_equal(crafted_status(fixture, &sound), FLOWDB_OK);
+    struct craft craft = sound;
+    craft.runs[0] = 0; /* a key without rows */
+    craft.runs[1] = 3;
+    assert_int_equal(crafted_status(fixture, &craft), FLOWDB_CORRUPTION);
+    craft.runs[0] = craft.runs[1] = 2; /* more rows than there are */
+    assert_int_equal(crafted_status(fixture, &craft), FLOWDB_CORRUPTION);
+    craft = sound;
+    craft.key_sizes[0] = UINT64_MAX; /* together the right size, modulo 2^64 */
+    craft.key_sizes[1] = 3;
+    assert_int_equal(crafted_status(fixture, &craft), FLOWDB_CORRUPTION);
+    craft = sound;
+    craft.value_sizes[2] = 2;
+    assert_int_equal(crafted_status(fixture, &craft), FLOWDB_CORRUPTION);
+    craft = sound;
+    craft.no_seq = true;
+    assert_int_equal(crafted_status(fixture, &craft), FLOWDB_CORRUPTION);
+    craft = sound;
+    craft.ts_by_run = true;
+    assert_int_equal(crafted_status(fixture, &craft), FLOWDB_OK);
+    craft.rows = 1; /* fewer than keys */
+    assert_int_equal(crafted_status(fixture, &craft), FLOWDB_CORRUPTION);
+    assert_int_equal(crafted_status(fixture, &sound), FLOWDB_OK);
+    extend_directory(fixture, FL_COLUMN_SEQ, FL_INTS_CONSTANT); /* twice */
+    assert_int_equal(decode_status(fixture), FLOWDB_CORRUPTION);
+}
+
 /* Some rows of every kind that a block can hold. */
 static void add_mixture(struct rows *rows, struct seeded *dice) {
     struct recipe recipe = {.keys = 1 + (size_t)pick(dice, 12),
@@ -385,6 +448,8 @@ int main(void) {
                                         tear_down),
         cmocka_unit_test_setup_teardown(sizes_out_of_bounds_are_refused_before_memory_is_taken,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(columns_that_do_not_fit_together_are_refused, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(garbage_is_refused_or_read_within_bounds, set_up,
                                         tear_down),
     };

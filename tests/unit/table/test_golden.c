@@ -193,7 +193,7 @@ static void make_golden(struct golden *golden) {
         rows_put(rows, key, 1700000000000000 + i, (uint64_t)(1000 - i), "the same");
     }
     int64_t ts = 0;
-    for (int i = 0; i < 150; i++)
+    for (int64_t i = 0; i < 150; i++)
         rows_put(rows, "f/ever faster", ts += 1000 + i * i, (uint64_t)(i * i),
                  i % 2 ? "on" : "off");
     add_part(rows, "g/", (struct recipe){250, 1, true, 40, true, false, 0, false, false}, 4);

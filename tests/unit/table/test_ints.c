@@ -27,6 +27,7 @@ static size_t round_trip(const uint64_t *values, size_t count, enum fl_ints_enco
     assert_true(fl_ints_decode((uint8_t)*encoding, exact, size, decoded, count));
     assert_memory_equal(values, decoded, count * sizeof *values);
     assert_false(fl_ints_decode((uint8_t)*encoding, exact, size - 1, decoded, count));
+    assert_false(fl_ints_decode((uint8_t)*encoding, bytes, size + 1, decoded, count));
     free(exact);
     free(decoded);
     free(bytes);

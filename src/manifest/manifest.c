@@ -232,6 +232,19 @@ static flowdb_status write_snapshot(struct fl_manifest *manifest, const char *di
     return status;
 }
 
+/* Ends a manifest that did not come about. Unless CURRENT may name it the file goes as well: on a
+   full disk one would follow the other. Keeps the failure's sentence. */
+static void discard(struct fl_manifest *manifest, const char *path, bool in_doubt) {
+    char sentence[512];
+    snprintf(sentence, sizeof sentence, "%s", flowdb_last_error());
+    bool created = manifest->file != NULL;
+    struct fl_fs *fs = manifest->env->fs;
+    fl_manifest_close(manifest);
+    if (created && !in_doubt)
+        (void)fl_fs_remove(fs, path);
+    fl_fail(FLOWDB_IO_ERROR, "%s", sentence);
+}
+
 flowdb_status fl_manifest_create(const struct fl_env *env, const char *dir, uint64_t id,
                                  const struct fl_manifest_state *state, bool *in_doubt,
                                  struct fl_manifest **manifest) {
@@ -247,14 +260,13 @@ flowdb_status fl_manifest_create(const struct fl_env *env, const char *dir, uint
         path != NULL ? fl_manifest_state_copy(state, &made->state) : FLOWDB_NO_MEMORY;
     if (status == FLOWDB_OK)
         status = write_snapshot(made, dir, path, in_doubt);
-    fl_release(env->alloc, path);
     *in_doubt = *in_doubt && status != FLOWDB_OK;
-    if (status != FLOWDB_OK) {
-        fl_manifest_close(made);
-        return status;
-    }
-    *manifest = made;
-    return FLOWDB_OK;
+    if (status == FLOWDB_OK)
+        *manifest = made;
+    else
+        discard(made, path, *in_doubt);
+    fl_release(env->alloc, path);
+    return status;
 }
 
 void fl_manifest_close(struct fl_manifest *manifest) {
@@ -263,6 +275,17 @@ void fl_manifest_close(struct fl_manifest *manifest) {
     fl_file_close(manifest->file);
     fl_manifest_state_deinit(&manifest->state);
     fl_release(manifest->env->alloc, manifest);
+}
+
+/* Takes back what a failed write may have left, be it the whole edit: what it adds will be removed.
+   Where that fails too nobody can tell what is there. Keeps the failure's sentence. */
+static void take_back_edit(struct fl_manifest *manifest) {
+    char sentence[512];
+    snprintf(sentence, sizeof sentence, "%s", flowdb_last_error());
+    manifest->failed = true;
+    manifest->in_doubt = fl_file_truncate(manifest->file, manifest->offset) != FLOWDB_OK ||
+                         fl_file_sync(manifest->file) != FLOWDB_OK;
+    fl_fail(FLOWDB_IO_ERROR, "%s", sentence);
 }
 
 flowdb_status fl_manifest_append(struct fl_manifest *manifest,
@@ -282,7 +305,8 @@ flowdb_status fl_manifest_append(struct fl_manifest *manifest,
     if (status == FLOWDB_OK) {
         struct iovec part = {.iov_base = bytes.data, .iov_len = bytes.size};
         status = fl_file_write_at(manifest->file, manifest->offset, &part, 1);
-        manifest->failed = status != FLOWDB_OK;
+        if (status != FLOWDB_OK)
+            take_back_edit(manifest);
     }
     if (status == FLOWDB_OK) {
         status = fl_file_sync(manifest->file);

@@ -72,15 +72,15 @@ flowdb_status fl_manifest_create(const struct fl_env *env, const char *dir, uint
                                  struct fl_manifest **manifest);
 void fl_manifest_close(struct fl_manifest *manifest); /* NULL is fine */
 
-/* Makes the edit durable and applies it to the state. Once an edit has failed every further one is
-   refused: its bytes may be there or not. Where a write failed a new manifest can take over; where
-   a sync failed nobody can tell what is on the disk. */
+/* Makes the edit durable and applies it to the state. Once one has failed every further one is
+   refused. What a failed write left is taken back, and a new manifest can take over; where that or a
+   sync fails nobody can tell what is on the disk. */
 flowdb_status fl_manifest_append(struct fl_manifest *manifest, const struct fl_manifest_edit *edit);
 const struct fl_manifest_state *fl_manifest_state(const struct fl_manifest *manifest);
 uint64_t fl_manifest_id(const struct fl_manifest *manifest);
 /* Is it time for a new one: has it grown far beyond its snapshot, or did a write fail? */
 bool fl_manifest_wants_successor(const struct fl_manifest *manifest);
-/* Did a sync fail? */
+/* May a failed edit be on the disk? */
 bool fl_manifest_in_doubt(const struct fl_manifest *manifest);
 
 /* "DIR/MANIFEST-000007"; the caller releases it. NULL when memory is out. */

@@ -117,6 +117,8 @@ static void *write_batches(void *argument) {
         atomic_store(&process->acknowledged[writer->thread], number);
         tell(process->pipe, COMMITTED, writer->thread, number);
         uint64_t dice = crash_mix(process->seed ^ number * 7 ^ writer->thread) % 400;
+        if (dice == 2 && flowdb_compact_all(process->db) != FLOWDB_OK)
+            die("compact_all");
         if (dice > 1)
             continue;
         if ((dice == 0 ? flowdb_sync(process->db) : flowdb_flush(process->db)) != FLOWDB_OK)

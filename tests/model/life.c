@@ -20,6 +20,7 @@ static void log_line(void *context, flowdb_log_level level, const char *message)
 static void choose_config(struct model *model) {
     static const uint64_t ttls[] = {3600, 946080000, 9223372036854};
     static const uint32_t blooms[] = {0, 1, 10, 20}, caches[] = {0, 1, 128};
+    static const uint32_t buckets[] = {1, 60, 3600, 86400, UINT32_MAX};
     struct random *random = &model->random;
     flowdb_config *config = &model->config;
     *config = flowdb_config_default();
@@ -40,6 +41,8 @@ static void choose_config(struct model *model) {
     config->wal_sync_interval_ms = 1 + random_below(random, 1000);
     config->flush_interval_ms = 1 + random_below(random, 200);
     config->compaction_threshold = 2 + random_below(random, 6);
+    config->gc_interval_secs = 1 + random_below(random, 5);
+    config->time_bucket_secs = buckets[random_below(random, 5)];
     config->block_cache_capacity_mb = caches[random_below(random, 3)];
     config->index_memory_budget_mb = caches[random_below(random, 3)];
     config->disk_reserve_mb = random_chance(random, 50) ? 64 : 0;
@@ -81,7 +84,7 @@ void model_begin_life(struct model *model) {
     model->life_operations = 0;
     model->life_cost = 0;
     model->life_cost_bytes = 0;
-    model->life_cost_max = 4 + random_below(&model->random, 40);
+    model->life_cost_max = 4 + random_below(&model->random, 100);
     model->event_count = 0;
     model->last_log[0] = '\0';
     open_database(model);
@@ -115,12 +118,37 @@ static void run_flush(struct model *model) {
     model->life_cost++;
 }
 
+/* Merging and removing files changes nothing that can be read. */
+static void run_compact(struct model *model) {
+    bool ran = false;
+    model_expect_status(model, FLOWDB_OK,
+                        flowdb_compact(model->db, random_chance(&model->random, 50) ? &ran : NULL),
+                        "compact");
+    model_event(model, ran ? "compact, which ran" : "compact");
+}
+
+static void run_compact_all(struct model *model) {
+    model_expect_status(model, FLOWDB_OK, flowdb_compact_all(model->db), "compact_all");
+    model_event(model, "compact_all");
+}
+
+static void run_gc(struct model *model) {
+    uint64_t purged = 0;
+    model_expect_status(model, FLOWDB_OK,
+                        flowdb_gc(model->db, random_chance(&model->random, 50) ? &purged : NULL),
+                        "gc");
+    model_event(model, purged != 0 ? "gc, which purged" : "gc");
+}
+
 static void run_sync(struct model *model) {
     model_expect_status(model, FLOWDB_OK, flowdb_sync(model->db), "sync");
 }
 
 const struct operation maintenance_operations[] = {{"flush", 20, run_flush},
                                                    {"sync", 20, run_sync},
+                                                   {"compact", 20, run_compact},
+                                                   {"compact_all", 6, run_compact_all},
+                                                   {"gc", 10, run_gc},
                                                    {"reopen", 10, model_reopen},
                                                    {"check everything", 10, model_check_all},
                                                    {NULL, 0, NULL}};

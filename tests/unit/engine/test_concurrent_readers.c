@@ -201,7 +201,7 @@ static flowdb_status call_anything(struct team *team, uint64_t dice, const flowd
     flowdb_range range = flowdb_range_prefix(flowdb_str("key1"));
     flowdb_patch change = {.value = &record->value};
     bool rarely = (dice >> 20) % 32 == 0;
-    switch ((dice >> 40) % 12) {
+    switch ((dice >> 40) % 14) {
     case 0:
         return flowdb_delete(team->db, record->key, record->ts);
     case 1:
@@ -218,6 +218,12 @@ static flowdb_status call_anything(struct team *team, uint64_t dice, const flowd
         return rarely ? flowdb_sync(team->db) : FLOWDB_OK;
     case 7:
         return rarely ? flowdb_delete_range(team->db, record->key, flowdb_str("key99")) : FLOWDB_OK;
+    case 8:
+        return rarely ? flowdb_compact(team->db, NULL) : FLOWDB_OK;
+    case 9:
+        return !rarely                 ? FLOWDB_OK
+               : (dice >> 30) % 2 == 0 ? flowdb_compact_all(team->db)
+                                       : flowdb_gc(team->db, NULL);
     default:
         return flowdb_write(team->db, record, 1);
     }

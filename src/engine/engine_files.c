@@ -29,7 +29,8 @@ enum fl_file_kind fl_engine_parse_name(const char *name, uint64_t *id) {
     if (is_manifest)
         digits += sizeof manifest - 1;
     size_t count = strspn(digits, "0123456789");
-    if (count < 6 || count > 19)
+    /* Written otherwise than we would it is another name for the number, and not ours. */
+    if (count < 6 || count > 19 || (count > 6 && digits[0] == '0'))
         return FL_FILE_OTHER;
     *id = strtoull(digits, NULL, 10);
     const char *rest = digits + count;

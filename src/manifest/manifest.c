@@ -18,7 +18,7 @@ struct fl_manifest {
     uint64_t offset;        /* where the next edit goes */
     uint64_t snapshot_size; /* of the file when it was new */
     bool failed;            /* an edit was not written; what follows would lie behind a torn one */
-    bool in_doubt;          /* an edit was not synced */
+    bool in_doubt;          /* a failed edit may be on the disk */
     struct fl_manifest_state state;
 };
 

@@ -105,7 +105,8 @@ static flowdb_status fault_write_at(struct fl_file *file, uint64_t offset,
 
 static flowdb_status fault_sync(struct fl_file *file) {
     struct fault_file *mine = file_of(file);
-    CALL(mine->fault, FAULT_SYNC, mine->path, fl_file_sync(mine->real));
+    CALL(mine->fault, FAULT_SYNC, mine->path,
+         mine->fault->skip_syncs ? FLOWDB_OK : fl_file_sync(mine->real));
 }
 
 static flowdb_status fault_truncate(struct fl_file *file, uint64_t size) {
@@ -220,7 +221,8 @@ static flowdb_status fault_list(struct fl_fs *fs, const char *path,
 }
 
 static flowdb_status fault_sync_dir(struct fl_fs *fs, const char *path) {
-    CALL(fault_of(fs), FAULT_SYNC_DIR, path, fl_fs_sync_dir(fl_fs_posix(), path));
+    CALL(fault_of(fs), FAULT_SYNC_DIR, path,
+         fault_of(fs)->skip_syncs ? FLOWDB_OK : fl_fs_sync_dir(fl_fs_posix(), path));
 }
 
 static flowdb_status fault_exists(struct fl_fs *fs, const char *path, bool *exists) {

@@ -56,6 +56,9 @@ struct fault_fs {
     enum fault_way way;
     flowdb_status status;
 
+    /* Syncs that do not fail are not made: for tests of what the page cache holds. */
+    bool skip_syncs;
+
     /* Before each call, failing or not; NULL: none. Not under the lock. */
     void (*hook)(void *context, enum fault_op op, const char *path);
     void *hook_context;

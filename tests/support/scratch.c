@@ -96,6 +96,41 @@ void scratch_copy(const char *from, const char *to) {
     copy_tree(from, to);
 }
 
+/* FNV-1a */
+static uint64_t mix(uint64_t sum, const void *bytes, size_t size) {
+    for (size_t i = 0; i < size; i++)
+        sum = (sum ^ ((const uint8_t *)bytes)[i]) * UINT64_C(0x100000001B3);
+    return sum;
+}
+
+/* Sums over files, so that the order in which they are listed does not count. */
+uint64_t scratch_fingerprint(const char *folder) {
+    uint64_t sum = 0;
+    DIR *stream = opendir(folder);
+    assert_non_null(stream);
+    for (struct dirent *entry; (entry = readdir(stream)) != NULL;) {
+        char path[SCRATCH_PATH * 2];
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        struct stat info;
+        assert_int_equal(stat(path, &info), 0);
+        uint64_t own = mix(UINT64_C(0xCBF29CE484222325), entry->d_name, strlen(entry->d_name) + 1);
+        if (S_ISDIR(info.st_mode)) {
+            uint64_t inside = scratch_fingerprint(path);
+            own = mix(own, &inside, sizeof inside);
+        } else {
+            size_t size;
+            uint8_t *bytes = scratch_read(path, &size);
+            own = mix(own, bytes, size);
+            free(bytes);
+        }
+        sum += own;
+    }
+    closedir(stream);
+    return sum;
+}
+
 size_t scratch_find(const char *folder, const char *part, char first[SCRATCH_PATH],
                     char last[SCRATCH_PATH]) {
     char low[256] = "", high[256] = "";

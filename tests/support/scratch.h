@@ -22,6 +22,9 @@ uint8_t *scratch_read(const char *path, size_t *size);
 void scratch_write(const char *path, const void *bytes, size_t size);
 bool scratch_exists(const char *path);
 
+/* All that is in the folder, names and contents, as a number. */
+uint64_t scratch_fingerprint(const char *folder);
+
 /* How many files in `folder` have `part` in their names. `last`, if not NULL, receives the path of
    the last of them by name, `first` that of the first. */
 size_t scratch_find(const char *folder, const char *part, char first[SCRATCH_PATH],

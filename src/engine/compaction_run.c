@@ -127,7 +127,7 @@ static flowdb_status end_output(struct run *run) {
     fl_table_builder_destroy(run->builder);
     run->builder = NULL;
     if (status == FLOWDB_OK)
-        status = fl_table_open(&db->env, run->path, run->id, properties.file_size, &table);
+        status = fl_engine_open_table(db, run->path, run->id, properties.file_size, &table);
     if (status != FLOWDB_OK) {
         fl_engine_discard_file(db, run->path, status);
     } else {

@@ -45,6 +45,7 @@ struct flowdb {
     char *sst_dir;
     struct fl_file *lock_file; /* NULL when read-only */
     struct fl_chunk_pool pool;
+    struct fl_cache *cache; /* of decoded blocks */
     int64_t opened_wall_us, opened_monotonic_us;
 
     pthread_mutex_t flush_lock;
@@ -170,6 +171,9 @@ flowdb_status fl_engine_freeze(flowdb *db);
 
 /* ---- engine_flush.c ---- */
 
+/* Opens a table of this database, with the block cache. */
+flowdb_status fl_engine_open_table(flowdb *db, const char *path, uint64_t id, uint64_t size,
+                                   struct fl_table **table);
 /* Writes a memtable to a new table and opens it. FLOWDB_OK with *table NULL where it is empty. */
 flowdb_status fl_engine_build_table(flowdb *db, struct fl_memtable *memtable,
                                     struct fl_table **table);

@@ -37,6 +37,20 @@ void fl_engine_discard_file(flowdb *db, const char *path, flowdb_status status) 
     fl_fail(status, "%s", sentence);
 }
 
+flowdb_status fl_engine_open_table(flowdb *db, const char *path, uint64_t id, uint64_t size,
+                                   struct fl_table **table) {
+    struct fl_table *opened;
+    flowdb_status status = fl_table_open(&db->env, path, id, size, &opened);
+    if (status != FLOWDB_OK)
+        return status;
+    status = fl_table_use_cache(opened, db->cache);
+    if (status == FLOWDB_OK)
+        *table = opened;
+    else
+        fl_table_unref(opened);
+    return status;
+}
+
 flowdb_status fl_engine_build_table(flowdb *db, struct fl_memtable *memtable,
                                     struct fl_table **table) {
     *table = NULL;
@@ -60,7 +74,7 @@ flowdb_status fl_engine_build_table(flowdb *db, struct fl_memtable *memtable,
     if (status == FLOWDB_OK)
         status = fl_fs_sync_dir(db->env.fs, db->sst_dir);
     if (status == FLOWDB_OK)
-        status = fl_table_open(&db->env, path, id, properties.file_size, table);
+        status = fl_engine_open_table(db, path, id, properties.file_size, table);
     if (status != FLOWDB_OK && created)
         fl_engine_discard_file(db, path, status);
     fl_release(db->env.alloc, path);

@@ -53,7 +53,8 @@ static flowdb_status create_handle(const flowdb_config *config, const struct fl_
         return fl_fail_memory("a path", length + 5);
     snprintf(db->wal_dir, length + 5, "%s/wal", data_dir);
     snprintf(db->sst_dir, length + 5, "%s/sst", data_dir);
-    return FLOWDB_OK;
+    size_t capacity = (size_t)config->block_cache_capacity_mb << 20;
+    return capacity > 0 ? fl_cache_create(env->alloc, capacity, &db->cache) : FLOWDB_OK;
 }
 
 static void destroy_handle(flowdb *db) {
@@ -64,6 +65,7 @@ static void destroy_handle(flowdb *db) {
         fl_wal_close(db->logs[i].writer);
     fl_manifest_close(db->manifest);
     fl_version_unref(db->version);
+    fl_cache_destroy(db->cache);
     fl_chunk_pool_deinit(&db->pool);
     fl_file_close(db->lock_file);
     fl_release(alloc, (void *)(uintptr_t)db->config.data_dir);

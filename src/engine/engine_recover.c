@@ -65,7 +65,7 @@ static flowdb_status open_table(flowdb *db, struct fl_recovery *recovery,
     if (path == NULL)
         return FLOWDB_NO_MEMORY;
     struct fl_table *table;
-    flowdb_status status = fl_table_open(&db->env, path, meta->id, meta->file_size, &table);
+    flowdb_status status = fl_engine_open_table(db, path, meta->id, meta->file_size, &table);
     if (status == FLOWDB_NOT_FOUND)
         status = fl_fail(FLOWDB_CORRUPTION, "%s is missing, which the manifest lists", path);
     fl_release(db->env.alloc, path);

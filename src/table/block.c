@@ -2,12 +2,16 @@
 #include "table/block.h"
 
 void fl_block_ref(struct fl_block *block) {
-    atomic_fetch_add_explicit(&block->refs, 1, memory_order_relaxed);
+    fl_cached_ref(&block->cached);
 }
 
 void fl_block_unref(struct fl_block *block) {
-    if (block == NULL || atomic_fetch_sub_explicit(&block->refs, 1, memory_order_acq_rel) != 1)
-        return;
+    if (block != NULL)
+        fl_cached_unref(&block->cached);
+}
+
+void fl_block_destroy(struct fl_cached *cached) {
+    struct fl_block *block = (struct fl_block *)(void *)cached;
     fl_release(block->alloc, block);
 }
 

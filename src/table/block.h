@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "base/coding.h"
+#include "cache/cache.h"
 #include "table/columns.h"
 
 #define FL_BLOCK_ROWS 4096      /* a builder ends a block here */
@@ -25,8 +26,8 @@ struct fl_ramp {
 };
 
 struct fl_block {
+    struct fl_cached cached; /* first: blocks are what the cache holds */
     const struct fl_alloc *alloc;
-    _Atomic uint32_t refs;
     uint32_t rows, keys;
     size_t memory; /* bytes of the allocation */
     /* Keys, whole, one behind the other, with 8 readable bytes behind the last; all start with the
@@ -48,6 +49,7 @@ flowdb_status fl_block_decode(const struct fl_alloc *alloc, struct fl_unpacker *
                               const struct fl_frame *frame, struct fl_block **block);
 void fl_block_ref(struct fl_block *block);
 void fl_block_unref(struct fl_block *block); /* NULL is fine */
+void fl_block_destroy(struct fl_cached *cached);
 
 static inline flowdb_slice fl_block_key(const struct fl_block *block, size_t key) {
     if (block->key_offsets == NULL)

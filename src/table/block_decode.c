@@ -331,7 +331,7 @@ flowdb_status fl_block_decode(const struct fl_alloc *alloc, struct fl_unpacker *
                               .rows = decoding.columns.rows,
                               .keys = decoding.columns.keys,
                               .memory = decoding.plan.total};
-    atomic_init(&made->refs, 1);
+    fl_cached_init(&made->cached, fl_block_destroy);
     uint8_t *raw = (uint8_t *)made + decoding.plan.raw;
     decoding.block = made;
     decoding.raw = raw;

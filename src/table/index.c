@@ -217,7 +217,7 @@ static flowdb_status load_partition(struct fl_index *index, const struct fl_colu
     struct fl_partition *partition = fl_allocate(index->alloc, size);
     if (partition == NULL)
         return fl_fail_memory("an index", size);
-    *partition = (struct fl_partition){.first_ts = NULL};
+    *partition = (struct fl_partition){.first_block = index->block_count};
     index->partitions[at] = partition;
     struct carver carver = {.at = (uint8_t *)(partition + 1)};
     uint64_t *heads = carve(&carver, count, sizeof *heads), rows = 0;

@@ -30,6 +30,7 @@ struct fl_partition {
     const int64_t *min_expire_at, *max_expire_at; /* NULL: all FLOWDB_NEVER */
     const uint64_t *offsets;                      /* count + 1: frames lie without gaps */
     const uint32_t *rows;
+    uint64_t first_block; /* number of its first block in the table */
 };
 
 struct fl_index {

@@ -85,9 +85,9 @@ static flowdb_status decode(struct fl_table *table, const uint8_t *bytes, uint64
     return FLOWDB_OK;
 }
 
-flowdb_status fl_table_load_block(struct fl_table *table, struct fl_index_at at,
-                                  const struct fl_table_read *read, struct fl_window *window,
-                                  struct fl_block **block) {
+static flowdb_status read_block(struct fl_table *table, struct fl_index_at at,
+                                const struct fl_table_read *read, struct fl_window *window,
+                                struct fl_block **block) {
     const struct fl_partition *partition = table->index.partitions[at.partition];
     uint64_t offset = partition->offsets[at.block];
     size_t size = (size_t)(partition->offsets[at.block + 1] - offset);
@@ -105,6 +105,39 @@ flowdb_status fl_table_load_block(struct fl_table *table, struct fl_index_at at,
     if (window == &once)
         fl_buffer_deinit(&once.bytes);
     return status;
+}
+
+flowdb_status fl_table_load_block(struct fl_table *table, struct fl_index_at at,
+                                  const struct fl_table_read *read, struct fl_window *window,
+                                  struct fl_block **block) {
+    if (table->cache == NULL)
+        return read_block(table, at, read, window, block);
+    struct fl_cache_slot *slot =
+        &table->slots[table->index.partitions[at.partition]->first_block + at.block];
+    struct fl_cached *cached = fl_cache_get(slot);
+    if (cached == NULL) {
+        struct fl_block *fresh;
+        flowdb_status status = read_block(table, at, read, window, &fresh);
+        if (status != FLOWDB_OK)
+            return status;
+        cached = &fresh->cached;
+        /* What was not verified is for nobody else. A scan's blocks go to the cold end. */
+        if (read->fill_cache && read->verify_checksums)
+            cached = fl_cache_put(table->cache, slot, cached, fresh->memory, window == NULL);
+    }
+    *block = (struct fl_block *)(void *)cached;
+    return FLOWDB_OK;
+}
+
+flowdb_status fl_table_use_cache(struct fl_table *table, struct fl_cache *cache) {
+    size_t count = (size_t)table->index.block_count;
+    if (cache == NULL || count == 0)
+        return FLOWDB_OK;
+    table->slots = fl_allocate_zeroed(table->env->alloc, count, sizeof *table->slots);
+    if (table->slots == NULL)
+        return fl_fail_memory("a table's cache slots", count * sizeof *table->slots);
+    table->cache = cache;
+    return FLOWDB_OK;
 }
 
 /* ---------------------------------------------------------------------------------------- get -- */

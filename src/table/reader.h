@@ -30,6 +30,8 @@ struct fl_table {
     struct fl_range_tombstone *tombstones;
     size_t tombstone_count;
     struct fl_unpacker unpacker;
+    struct fl_cache *cache;      /* NULL: none */
+    struct fl_cache_slot *slots; /* one for each block, with a cache */
 };
 
 /* What a scan has read of the file: some frames ahead. Zeroed but for `bytes`. */
@@ -40,8 +42,8 @@ struct fl_window {
 };
 
 /*
- * Reads and decodes the block; the caller gets a reference. `window` may be NULL. This is the one
- * place that blocks come from: a cache belongs here.
+ * The decoded block, from the cache or from the file; the caller gets a reference. `window` is a
+ * scan's, NULL for a point read.
  */
 flowdb_status fl_table_load_block(struct fl_table *table, struct fl_index_at at,
                                   const struct fl_table_read *read, struct fl_window *window,

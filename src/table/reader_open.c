@@ -238,6 +238,9 @@ static flowdb_status open_parts(struct fl_table *table, uint64_t expected_size) 
 
 static void destroy(struct fl_table *table) {
     const struct fl_alloc *alloc = table->env->alloc;
+    for (uint64_t i = 0; table->slots != NULL && i < table->index.block_count; i++)
+        fl_cache_drop(table->cache, &table->slots[i]);
+    fl_release(alloc, table->slots);
     fl_file_close(table->file);
     fl_index_deinit(&table->index);
     fl_unpacker_deinit(&table->unpacker);

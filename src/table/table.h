@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/row.h"
+#include "cache/cache.h"
 #include "fs/env.h"
 #include "merge/source.h"
 
@@ -68,6 +69,9 @@ struct fl_table;
  */
 flowdb_status fl_table_open(const struct fl_env *env, const char *path, uint64_t table_id,
                             uint64_t expected_size, struct fl_table **table);
+/* Keeps the table's decoded blocks in `cache`, which must outlive it. Once, before the table is
+   shared. */
+flowdb_status fl_table_use_cache(struct fl_table *table, struct fl_cache *cache);
 void fl_table_ref(struct fl_table *table);
 /* The last one closes the file and, after fl_table_mark_obsolete, removes it. NULL is fine. */
 void fl_table_unref(struct fl_table *table);

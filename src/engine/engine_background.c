@@ -124,24 +124,25 @@ static flowdb_status compact_all_rounds(flowdb *db) {
     return status;
 }
 
-/* Compacts after each flush, and collects garbage every gc_interval_secs. */
+/* Compacts at the start and after each flush, and collects garbage every gc_interval_secs. */
 static void *compact_main(void *argument) {
     flowdb *db = argument;
     int64_t interval_us = (int64_t)db->config.gc_interval_secs * 1000000;
     int64_t next_gc = fl_clock_monotonic_us(db->env.clock) + interval_us;
-    bool failing = false;
-    enum { LOOK_MS = 60000 };
-    while (!wait_at_most(db, LOOK_MS, failing ? NULL : &db->compact_wanted)) {
+    enum { LOOK_MS = 60000, RETRY_MS = 100 };
+    uint32_t look = FL_MIN(db->config.gc_interval_secs, (uint32_t)LOOK_MS / 1000) * 1000;
+    uint32_t pause = 0; /* milliseconds; grows while compacting fails */
+    do {
         flowdb_status status = compact_all_rounds(db);
         if (status == FLOWDB_OK && fl_clock_monotonic_us(db->env.clock) >= next_gc) {
             status = flowdb_gc(db, NULL);
             next_gc = fl_clock_monotonic_us(db->env.clock) + interval_us;
         }
-        if (status != FLOWDB_OK && !failing)
+        if (status != FLOWDB_OK && pause == 0)
             fl_engine_log(db, FLOWDB_LOG_ERROR, "a compaction failed, trying again: %s",
                           flowdb_last_error());
-        failing = status != FLOWDB_OK;
-    }
+        pause = status == FLOWDB_OK ? 0 : FL_MIN(FL_MAX(pause * 2, RETRY_MS), LOOK_MS);
+    } while (!wait_at_most(db, pause > 0 ? pause : look, pause > 0 ? NULL : &db->compact_wanted));
     return NULL;
 }
 

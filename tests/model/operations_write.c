@@ -89,7 +89,7 @@ static void finish(struct model *model, const struct entry *entries, size_t coun
 
 static void write_records(struct model *model, size_t count) {
     struct entry entries[MODEL_BATCH];
-    flowdb_record records[MODEL_BATCH];
+    flowdb_record records[MODEL_BATCH] = {0};
     for (size_t i = 0; i < count; i++) {
         choose_put(model, &entries[i]);
         records[i] = (flowdb_record){world_key(&model->world, entries[i].key),

@@ -30,7 +30,7 @@ uint32_t fl_block_find_key(const struct fl_block *block, flowdb_slice key) {
         return order < 0 ? 0 : block->keys;
     if (key.size < block->key_prefix)
         return 0;
-    flowdb_slice rest = flowdb_bytes((const uint8_t *)key.data + prefix, key.size - prefix);
+    flowdb_slice rest = fl_slice_behind(key, prefix);
     uint64_t head = fl_get_head(rest.data, rest.size);
     uint32_t low = 0, count = block->keys;
     while (count > 0) {

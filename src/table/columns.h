@@ -65,6 +65,11 @@ struct fl_columns {
     struct fl_column_slot slots[FL_COLUMN_COUNT];
 };
 
+/* What is behind the slice's first `size` bytes, which it has. An empty one may have no address. */
+static inline flowdb_slice fl_slice_behind(flowdb_slice slice, size_t size) {
+    return size == 0 ? slice : flowdb_bytes((const uint8_t *)slice.data + size, slice.size - size);
+}
+
 /* Parses the directory of a frame and checks it against the frame's raw_size and these limits. */
 flowdb_status fl_columns_parse(const struct fl_frame *frame, uint32_t rows_max,
                                struct fl_columns *columns);

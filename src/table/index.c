@@ -275,7 +275,7 @@ static uint32_t count_up_to(const struct fl_heads *keys, const int64_t *first_ts
         return order < 0 ? 0 : keys->count;
     if (key.size < keys->prefix_size)
         return 0;
-    flowdb_slice rest = flowdb_bytes((const uint8_t *)key.data + shared, key.size - shared);
+    flowdb_slice rest = fl_slice_behind(key, shared);
     uint64_t head = fl_get_head(rest.data, rest.size);
     uint32_t low = 0, count = keys->count;
     while (count > 0) {
@@ -313,8 +313,7 @@ int fl_index_compare(const struct fl_index *index, struct fl_index_at at, flowdb
         return order;
     if (key.size < keys->prefix_size)
         return 1;
-    return fl_slice_compare(rest_of(keys, at.block),
-                            flowdb_bytes((const uint8_t *)key.data + shared, key.size - shared));
+    return fl_slice_compare(rest_of(keys, at.block), fl_slice_behind(key, shared));
 }
 
 bool fl_index_next(const struct fl_index *index, struct fl_index_at *at) {

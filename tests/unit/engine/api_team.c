@@ -35,6 +35,7 @@ void team_run(struct team *team, struct api *api, unsigned workers, void (*work)
     struct thread working[TEAM_MEMBERS], watching[TEAM_MEMBERS];
     assert_true(workers <= TEAM_MEMBERS && watchers <= TEAM_MEMBERS);
     team->db = api->db;
+    team->config = &api->config;
     atomic_store(&team->stop, false);
     pthread_mutex_init(&team->lock, NULL);
     team->failure[0] = '\0';

@@ -14,8 +14,9 @@ enum { TEAM_MEMBERS = 16, TEAM_WATCHDOG_SECONDS = 240 };
 
 struct team {
     flowdb *db;
-    _Atomic bool stop;          /* the workers have ended: watchers end too */
-    _Atomic uint64_t published; /* for the test's own use: often, how far a writer has come */
+    const flowdb_config *config; /* that it was opened with */
+    _Atomic bool stop;           /* the workers have ended: watchers end too */
+    _Atomic uint64_t published;  /* for the test's own use: often, how far a writer has come */
     _Atomic uint64_t
         observed;         /* how often watchers looked: a test that saw nothing proves nothing */
     pthread_mutex_t lock; /* guards `failure` */

@@ -67,6 +67,33 @@ static void next_key_backwards_returns_the_latest_record_of_each_key(void **stat
     flowdb_iterator_destroy(iterator);
 }
 
+/* What follows the longest key is longer than any key may be. */
+static void next_key_passes_over_the_longest_key_and_its_like(void **state) {
+    struct api *api = *state;
+    enum { LONGEST = 65535 };
+    char key[LONGEST] = {0};
+    flowdb_record records[4] = {{flowdb_bytes(key, LONGEST - 1), 1, FLOWDB_NEVER, {"a", 1}},
+                                {flowdb_bytes(key, LONGEST), 1, FLOWDB_NEVER, {"b", 1}},
+                                {flowdb_bytes(key, LONGEST), 2, FLOWDB_NEVER, {"c", 1}},
+                                {flowdb_bytes("\xff\xff", 2), 1, FLOWDB_NEVER, {"d", 1}}};
+    static const char expected[2][3] = {{'a', 'b', 'd'}, {'d', 'c', 'a'}};
+    memset(key, 'k', sizeof key - 1); /* the last byte is 0: the least after a shorter one */
+    for (unsigned i = 0; i < 4; i++) {
+        api_assert_ok(flowdb_write(api->db, &records[i], 1));
+        api_settle(api);
+    }
+    for (unsigned reverse = 0; reverse < 2; reverse++) {
+        flowdb_iterator *iterator = api_scan(api, flowdb_range_all(), reverse == 1);
+        flowdb_record record;
+        for (unsigned i = 0; i < 3; i++) {
+            api_assert_ok(flowdb_iterator_next_key(iterator, &record));
+            assert_int_equal(*(const char *)record.value.data, expected[reverse][i]);
+        }
+        api_assert_next_key(iterator, "done");
+        flowdb_iterator_destroy(iterator);
+    }
+}
+
 static void next_key_skips_keys_that_hold_nothing_live_in_the_range(void **state) {
     struct api *api = *state;
     put_series(api);
@@ -276,6 +303,7 @@ int main(void) {
         API_TEST_EVERYWHERE(next_returns_the_records_in_order_and_then_done_again_and_again),
         API_TEST_EVERYWHERE(next_key_skips_what_is_left_of_the_current_key),
         API_TEST_EVERYWHERE(next_key_backwards_returns_the_latest_record_of_each_key),
+        API_TEST_EVERYWHERE(next_key_passes_over_the_longest_key_and_its_like),
         API_TEST_EVERYWHERE(next_key_skips_keys_that_hold_nothing_live_in_the_range),
         API_TEST_EVERYWHERE(seek_goes_forwards_and_backwards_to_the_first_record_at_or_after),
         API_TEST_EVERYWHERE(seek_in_reverse_goes_to_the_first_record_at_or_before),

@@ -193,6 +193,57 @@ static void a_snapshot_stays_the_same_while_writes_and_flushes_go_on(void **stat
     assert_true(atomic_load(&team.observed) > 0);
 }
 
+/* --- read-only handles */
+
+/* Small tables, many flushes and compactions: files come and go under whoever opens. */
+static void append_and_compact(struct member *member) {
+    struct team *team = member->team;
+    unsigned rounds = team_rounds(3000);
+    char value[VALUE_BYTES];
+    memset(value, 'v', sizeof value);
+    for (unsigned round = 0; round < rounds && !team_has_failed(team); round++) {
+        flowdb_record record = {flowdb_str("series"), round, FLOWDB_NEVER,
+                                flowdb_bytes(value, 1 + round % (VALUE_BYTES - 1))};
+        if (!team_ok(team, flowdb_write(team->db, &record, 1)))
+            return;
+        atomic_store(&team->published, round + 1);
+        if (round % 20 == 19 && !team_ok(team, flowdb_flush(team->db)))
+            return;
+        if (round % 50 == 49 && !team_ok(team, flowdb_compact_all(team->db)))
+            return;
+    }
+}
+
+static void watch_by_opening(struct member *member) {
+    struct team *team = member->team;
+    flowdb_config config = *team->config;
+    flowdb_range range = flowdb_range_all();
+    config.read_only = true;
+    while (!atomic_load(&team->stop) && !team_has_failed(team)) {
+        uint64_t published = atomic_load(&team->published);
+        flowdb *reader = NULL;
+        flowdb_iterator *iterator = NULL;
+        if (!team_ok(team, flowdb_open(&config, &reader)))
+            return;
+        if (team_ok(team, flowdb_scan(reader, &range, NULL, &iterator))) {
+            uint64_t count = count_series(team, iterator);
+            if (count < published)
+                team_fail(team, "a read-only handle sees %" PRIu64 " records of %" PRIu64, count,
+                          published);
+            atomic_fetch_add(&team->observed, 1);
+        }
+        flowdb_iterator_destroy(iterator);
+        if (!team_ok(team, flowdb_close(reader)))
+            return;
+    }
+}
+
+static void read_only_handles_open_beside_flushes_and_compactions(void **state) {
+    struct team team = {0};
+    team_run(&team, *state, 1, append_and_compact, 2, watch_by_opening);
+    assert_true(atomic_load(&team.observed) > 0);
+}
+
 /* --- a busy mixture, for the thread sanitizer */
 
 /* One call, chosen by the dice. */
@@ -301,6 +352,7 @@ int main(void) {
         API_TEST(a_scan_sees_old_or_new_records_where_a_batch_replaces_them),
         API_TEST(a_read_that_starts_after_a_write_returned_sees_it),
         API_TEST(a_snapshot_stays_the_same_while_writes_and_flushes_go_on),
+        API_TEST(read_only_handles_open_beside_flushes_and_compactions),
         API_TEST(all_calls_may_meet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

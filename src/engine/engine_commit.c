@@ -111,7 +111,14 @@ static flowdb_status sync_if_due(flowdb *db) {
     if (due)
         db->next_sync_us = now + (int64_t)db->config.wal_sync_interval_ms * 1000;
     pthread_mutex_unlock(&db->commit_lock);
-    return due ? fl_engine_sync(db) : FLOWDB_OK;
+    flowdb_status status = due ? fl_engine_sync(db) : FLOWDB_OK;
+    if (status == FLOWDB_OK || atomic_load(&db->stopped_writes))
+        return status;
+    /* The buffer could not be drained. This write is in it and can be seen: it is done. The next
+       will be refused while that lasts. */
+    fl_engine_log(db, FLOWDB_LOG_WARN, "a log's buffer could not be drained: %s",
+                  flowdb_last_error());
+    return FLOWDB_OK;
 }
 
 flowdb_status fl_engine_end_commit(flowdb *db, const struct fl_commit *commit) {

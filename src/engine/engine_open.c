@@ -373,11 +373,12 @@ flowdb_status flowdb_close(flowdb *db) {
         status = flowdb_flush(db);
         if (status == FLOWDB_OK)
             status = fl_engine_retire_all_logs(db);
-        if (status != FLOWDB_OK && !atomic_load(&db->stopped_writes)) {
-            /* The tables could not be written; the logs at least shall be whole. */
+        if (status != FLOWDB_OK) {
+            /* The tables could not be written; the logs at least shall be whole. Once a sync has
+               failed there is no other, but what waits in the buffer need not be lost. */
             char sentence[512];
             snprintf(sentence, sizeof sentence, "%s", flowdb_last_error());
-            (void)fl_engine_sync(db);
+            (void)(atomic_load(&db->stopped_writes) ? fl_engine_drain(db) : fl_engine_sync(db));
             fl_fail(status, "%s", sentence);
         }
     }

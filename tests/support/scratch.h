@@ -10,6 +10,8 @@ enum { SCRATCH_PATH = 512 };
 
 /* A new, empty folder below TMPDIR or /tmp. */
 void scratch_create(char path[SCRATCH_PATH]);
+/* The same in memory where the machine has a folder that is: for what does not care for the disk. */
+void scratch_create_in_memory(char path[SCRATCH_PATH]);
 /* With all that is in it; "" and what is not there are fine. */
 void scratch_remove(const char *path);
 /* `to` as it would be found if the machine's processes died now: `from` file by file. Replaces what

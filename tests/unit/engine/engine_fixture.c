@@ -24,7 +24,7 @@ static void note_line(void *context, flowdb_log_level level, const char *message
 int engine_set_up(void **state) {
     struct engine *engine = calloc(1, sizeof *engine);
     assert_non_null(engine);
-    scratch_create(engine->folder);
+    scratch_create_in_memory(engine->folder);
     snprintf(engine->data, sizeof engine->data, "%s", scratch_in(engine->folder, "data"));
     snprintf(engine->copy, sizeof engine->copy, "%s", scratch_in(engine->folder, "copy"));
     failing_alloc_init(&engine->failing);
@@ -37,7 +37,7 @@ int engine_set_up(void **state) {
     engine->config.auto_background = false;
     engine->config.data_dir = engine->data;
     engine->config.memtable_size_mb = 1;
-    engine->config.wal_segment_size_mb = 4;
+    engine->config.wal_segment_size_mb = 2;
     engine->config.max_frozen_memtables = 8;
     engine->config.disk_reserve_mb = 0;
     engine->config.log = note_line;

@@ -1,7 +1,7 @@
 /*
  * The logs in tests/format/wal: 000003.log, sealed, and 000004.log, which ends in a torn frame.
  *
- *     unit_wal_wal_golden --write FOLDER     makes them
+ *     unit_wal_golden --write FOLDER     makes them
  */
 #include <setjmp.h>
 #include <stdarg.h>

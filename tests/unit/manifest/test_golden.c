@@ -2,7 +2,7 @@
  * The manifest in tests/format/manifest: CURRENT, and MANIFEST-000007 with a snapshot, a flush, a
  * compaction that carries a field of some later version, and a torn edit.
  *
- *     unit_manifest_manifest_golden --write FOLDER     makes them
+ *     unit_manifest_golden --write FOLDER     makes them
  */
 #include <setjmp.h>
 #include <stdarg.h>

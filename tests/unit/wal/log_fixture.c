@@ -111,23 +111,23 @@ static void check_frame(const struct log_frame *frame, const struct fl_wal_frame
 }
 
 flowdb_status log_read(struct log_fixture *log, const char *path, size_t *frames,
-                       struct fl_wal_reader *out) {
-    struct fl_wal_reader reader;
+                       struct fl_wal_reader *reader) {
+    struct fl_wal_reader own;
     struct fl_wal_frame frame;
     *frames = 0;
-    flowdb_status status = fl_wal_reader_open(&log->env, &log->pool, path, LOG_ID, &reader);
+    flowdb_status status = fl_wal_reader_open(&log->env, &log->pool, path, LOG_ID, &own);
     if (status != FLOWDB_OK)
         return status;
-    while ((status = fl_wal_reader_next(&reader, &frame)) == FLOWDB_OK) {
+    while ((status = fl_wal_reader_next(&own, &frame)) == FLOWDB_OK) {
         assert_true(*frames < log->frame_count);
         check_frame(&log->frames[(*frames)++], &frame);
     }
     if (status == FLOWDB_DONE)
         status = FLOWDB_OK;
-    if (out != NULL && status == FLOWDB_OK)
-        *out = reader;
+    if (reader != NULL && status == FLOWDB_OK)
+        *reader = own;
     else
-        fl_wal_reader_close(&reader);
+        fl_wal_reader_close(&own);
     return status;
 }
 

@@ -1,27 +1,40 @@
 /* Rows of reading plain records, from the memtable and from tables; and their size on disk. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "bench.h"
 #include "data.h"
 
-enum { PREFIX_KEYS = 1000, PREFIX_SHORT = 200, PREFIX_DIGITS = 5, ABSENT_ROOM = 16 };
+enum {
+    PREFIX_KEYS = 1000,
+    PREFIX_SHORT = 200,
+    PREFIX_DIGITS = 5,
+    ABSENT_ROOM = 16,
+    POINT_ROOM = 40
+};
+
+struct point {
+    flowdb_slice key;
+    int64_t ts;
+    char bytes[POINT_ROOM];
+};
 
 struct reading {
     struct data data;
     flowdb *db;
-    uint64_t random;   /* goes on from round to round: no two read in the same order */
-    uint64_t reads;    /* of a round */
-    uint64_t *targets; /* which records a round reads, chosen before the clock */
+    uint64_t random;             /* goes on from round to round: no two read in the same order */
+    uint64_t reads;              /* of a round */
+    struct data_target *targets; /* what a round reads, chosen before the clock */
+    struct point *points; /* and their keys, in that order: finding them is no part of a read */
     size_t limit;
-    char *absent; /* keys that are not there, ABSENT_ROOM bytes each */
     volatile uint64_t sink;
 };
 
 static void choose_targets(struct reading *reading) {
-    for (uint64_t i = 0; i < reading->reads; i++)
-        reading->targets[i] = data_random_below(&reading->random, reading->data.count);
+    for (uint64_t i = 0; i < reading->reads; i++) {
+        uint64_t number = data_random_below(&reading->random, reading->data.count);
+        data_target_set(&reading->targets[i], &reading->data.records[number]);
+    }
 }
 
 static double read_points(struct bench *bench, void *context) {
@@ -31,9 +44,10 @@ static double read_points(struct bench *bench, void *context) {
     uint64_t bytes = 0;
     double start = bench_now();
     for (uint64_t i = 0; i < reading->reads; i++) {
-        const flowdb_record *record = &reading->data.records[reading->targets[i]];
+        const struct data_target *target = &reading->targets[i];
         flowdb_result result = {0};
-        bench_check(flowdb_get(reading->db, record->key, record->ts, &result));
+        bench_check(flowdb_get(reading->db, flowdb_bytes(target->key, target->key_size), target->ts,
+                               &result));
         bytes += result.records[0].value.size;
         flowdb_result_free(&result);
     }
@@ -49,13 +63,13 @@ static double read_absent(struct bench *bench, void *context) {
     choose_targets(reading);
     uint64_t found = 0;
     for (uint64_t i = 0; i < reading->reads; i++)
-        snprintf(reading->absent + i * ABSENT_ROOM, ABSENT_ROOM, "key_%08" PRIu64 "x",
-                 reading->targets[i] % 100000000);
+        reading->targets[i].key[reading->targets[i].key_size++] = 'x';
     double start = bench_now();
     for (uint64_t i = 0; i < reading->reads; i++) {
+        const struct data_target *target = &reading->targets[i];
         flowdb_result result = {0};
-        flowdb_slice key = flowdb_bytes(reading->absent + i * ABSENT_ROOM, 13);
-        flowdb_status status = flowdb_get(reading->db, key, DATA_START_US, &result);
+        flowdb_status status = flowdb_get(reading->db, flowdb_bytes(target->key, target->key_size),
+                                          target->ts, &result);
         found += status != FLOWDB_NOT_FOUND;
     }
     double seconds = bench_now() - start;
@@ -123,7 +137,7 @@ static void fill(struct bench *bench, struct reading *reading, bool random_value
     reading->random = 3;
     reading->reads = records < 100000 ? records : 100000;
     reading->targets = bench_allocate(reading->reads * sizeof *reading->targets);
-    reading->absent = bench_allocate(reading->reads * ABSENT_ROOM);
+    reading->points = bench_allocate(reading->reads * sizeof *reading->points);
     bench_folder_clear(bench);
     reading->db = bench_open(bench, FLOWDB_SYNC_INTERVAL);
     data_write(&reading->data, reading->db, 0, 1);
@@ -139,7 +153,7 @@ static void finish(struct reading *reading) {
     bench_close(reading->db);
     data_free(&reading->data);
     free(reading->targets);
-    free(reading->absent);
+    free(reading->points);
 }
 
 static void measure_prefixes(struct bench *bench, struct reading *reading, const char *name_short,

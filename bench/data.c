@@ -6,12 +6,12 @@
 
 #include "bench.h"
 
-enum { KEY_ROOM = 16, SERIES_VALUE_ROOM = 12 };
+enum { SERIES_VALUE_ROOM = 12 };
 
 static void allocate(struct data *data, uint64_t count, uint64_t keys, size_t value_room) {
     *data = (struct data){.records = bench_allocate(count * sizeof *data->records),
                           .count = count,
-                          .keys = bench_allocate(keys * KEY_ROOM),
+                          .keys = bench_allocate(keys * DATA_KEY_ROOM),
                           .values = bench_allocate(count * value_room)};
 }
 
@@ -25,8 +25,8 @@ void data_make_plain(struct data *data, uint64_t count, bool random_values) {
         memset(constant, 'v', DATA_VALUE_BYTES);
     }
     for (uint64_t i = 0; i < count; i++) {
-        char *key = data->keys + i * KEY_ROOM, *value = constant;
-        int size = snprintf(key, KEY_ROOM, "key_%08" PRIu64, i % 100000000);
+        char *key = data->keys + i * DATA_KEY_ROOM, *value = constant;
+        int size = snprintf(key, DATA_KEY_ROOM, "key_%08" PRIu64, i % 100000000);
         if (random_values) {
             value = data->values + i * DATA_VALUE_BYTES;
             for (size_t at = 0; at < DATA_VALUE_BYTES; at += 8) {
@@ -46,11 +46,12 @@ void data_make_series(struct data *data, uint64_t series, uint64_t points) {
     int32_t *hundredths = bench_allocate(series * sizeof *hundredths);
     for (uint64_t i = 0; i < series; i++) {
         hundredths[i] = (int32_t)data_random_below(&random, 10000);
-        snprintf(data->keys + i * KEY_ROOM, KEY_ROOM, "sensor_%05" PRIu64, i % 100000000);
+        snprintf(data->keys + i * DATA_KEY_ROOM, DATA_KEY_ROOM, "sensor_%05" PRIu64, i % 100000000);
     }
     for (uint64_t i = 0; i < data->count; i++) {
         uint64_t number = i % series;
-        char *key = data->keys + number * KEY_ROOM, *value = data->values + i * SERIES_VALUE_ROOM;
+        char *key = data->keys + number * DATA_KEY_ROOM,
+             *value = data->values + i * SERIES_VALUE_ROOM;
         int32_t now = hundredths[number] += (int32_t)data_random_below(&random, 21) - 10;
         int size = snprintf(value, SERIES_VALUE_ROOM, "%s%d.%02d", now < 0 ? "-" : "",
                             abs(now) / 100 % 100000, abs(now) % 100);
@@ -66,6 +67,13 @@ void data_free(struct data *data) {
     free(data->keys);
     free(data->values);
     *data = (struct data){0};
+}
+
+void data_target_set(struct data_target *target, const flowdb_record *record) {
+    target->ts = record->ts;
+    target->key_size = (uint32_t)record->key.size;
+    target->value_size = (uint32_t)record->value.size;
+    memcpy(target->key, record->key.data, record->key.size);
 }
 
 double data_write(const struct data *data, flowdb *db, uint64_t first, uint64_t step) {

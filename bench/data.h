@@ -13,6 +13,7 @@
 enum {
     DATA_BATCH = 100,
     DATA_VALUE_BYTES = 128,
+    DATA_KEY_ROOM = 16,
     DATA_STEP_US = 10000000, /* between the points of a series */
     DATA_RANGE_POINTS = 360  /* an hour */
 };
@@ -36,6 +37,18 @@ static inline const flowdb_record *data_point(const struct data *data, uint64_t 
 
 /* Writes the records in batches, from batch `first` on each `step`th. Returns the seconds. */
 double data_write(const struct data *data, flowdb *db, uint64_t first, uint64_t step);
+
+/*
+ * What a round of point reads asks for, in the order of asking: looking the key up in the records
+ * would cost the reader cache misses that are none of the engine's.
+ */
+struct data_target {
+    int64_t ts;
+    uint32_t key_size, value_size;
+    char key[DATA_KEY_ROOM];
+};
+
+void data_target_set(struct data_target *target, const flowdb_record *record);
 
 /* A cheap generator for the order of reads (splitmix64). */
 static inline uint64_t data_random(uint64_t *state) {

@@ -5,19 +5,7 @@
 #include "bench.h"
 #include "data.h"
 
-enum {
-    PREFIX_KEYS = 1000,
-    PREFIX_SHORT = 200,
-    PREFIX_DIGITS = 5,
-    ABSENT_ROOM = 16,
-    POINT_ROOM = 40
-};
-
-struct point {
-    flowdb_slice key;
-    int64_t ts;
-    char bytes[POINT_ROOM];
-};
+enum { PREFIX_KEYS = 1000, PREFIX_SHORT = 200, PREFIX_DIGITS = 5 };
 
 struct reading {
     struct data data;
@@ -25,7 +13,6 @@ struct reading {
     uint64_t random;             /* goes on from round to round: no two read in the same order */
     uint64_t reads;              /* of a round */
     struct data_target *targets; /* what a round reads, chosen before the clock */
-    struct point *points; /* and their keys, in that order: finding them is no part of a read */
     size_t limit;
     volatile uint64_t sink;
 };
@@ -137,7 +124,6 @@ static void fill(struct bench *bench, struct reading *reading, bool random_value
     reading->random = 3;
     reading->reads = records < 100000 ? records : 100000;
     reading->targets = bench_allocate(reading->reads * sizeof *reading->targets);
-    reading->points = bench_allocate(reading->reads * sizeof *reading->points);
     bench_folder_clear(bench);
     reading->db = bench_open(bench, FLOWDB_SYNC_INTERVAL);
     data_write(&reading->data, reading->db, 0, 1);
@@ -153,7 +139,6 @@ static void finish(struct reading *reading) {
     bench_close(reading->db);
     data_free(&reading->data);
     free(reading->targets);
-    free(reading->points);
 }
 
 static void measure_prefixes(struct bench *bench, struct reading *reading, const char *name_short,

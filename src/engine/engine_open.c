@@ -307,8 +307,9 @@ static flowdb_status recover_read_only(flowdb *db) {
             set_clock(db, &recovery);
             status = first_version(db, &recovery, recovery.memtables, recovery.memtable_count);
         }
+        bool is_new = recovery.is_new;
         fl_recovery_deinit(db, &recovery);
-        if (status != FLOWDB_CORRUPTION)
+        if (is_new || (status != FLOWDB_CORRUPTION && status != FLOWDB_NOT_FOUND))
             break;
     }
     return status;

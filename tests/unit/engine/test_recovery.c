@@ -380,6 +380,49 @@ static void the_last_edit_cannot_be_lost_unnoticed(void **state) {
     engine_assert_contents(engine, "a@1=one a@2=two");
 }
 
+/* Reads the copy, read-only. It must fail with FLOWDB_CORRUPTION, or be right. */
+static unsigned check_flip(struct engine *engine, const char *contents) {
+    flowdb_status status = engine_try_open(engine);
+    if (status != FLOWDB_OK) {
+        assert_int_equal(status, FLOWDB_CORRUPTION);
+        return 1;
+    }
+    engine_assert_contents(engine, contents);
+    engine_close(engine);
+    return 0;
+}
+
+static void a_byte_that_flips_in_manifest_or_current_is_corruption(void **state) {
+    struct engine *engine = *state;
+    engine_open(engine);
+    engine_put(engine, "a", 1, "one");
+    engine_flush(engine);
+    engine_put(engine, "a", 2, "two");
+    engine_flush(engine);
+    engine_put(engine, "a", 3, "three");
+    engine_crash(engine);
+    engine_close(engine);
+    engine_use_copy(engine);
+    engine->config.read_only = true;
+    char manifest[SCRATCH_PATH];
+    scratch_find(engine->copy, "MANIFEST-", NULL, manifest);
+    for (int which = 0; which < 2; which++) {
+        const char *path = which == 0 ? manifest : in(engine->copy, "CURRENT");
+        size_t size;
+        uint8_t *bytes = scratch_read(path, &size);
+        unsigned found_out = 0;
+        for (size_t at = 0; at < size; at++) {
+            bytes[at] ^= (uint8_t)(1u << at % 8);
+            scratch_write(path, bytes, size);
+            found_out += check_flip(engine, "a@1=one a@2=two a@3=three");
+            bytes[at] ^= (uint8_t)(1u << at % 8);
+        }
+        assert_int_equal(found_out, size);
+        scratch_write(path, bytes, size);
+        free(bytes);
+    }
+}
+
 static void a_log_whose_header_is_damaged_is_corruption(void **state) {
     struct engine *engine = *state;
     fill_chain(engine);
@@ -589,6 +632,34 @@ static void a_read_only_open_sees_what_a_running_writer_has_committed(void **sta
     engine_assert_contents(engine, "a@1=table a@2=log a@3=later");
 }
 
+/* A writer removes a log between the reader's look at the folder and its look into the log. */
+static void remove_before_open(void *context, enum fault_op op, const char *path) {
+    const char *name = context;
+    if (op == FAULT_OPEN && strstr(path, name) != NULL && scratch_exists(path))
+        remove_file(path);
+}
+
+static void a_read_only_open_looks_again_when_a_file_has_gone(void **state) {
+    struct engine *engine = *state;
+    engine_open(engine);
+    engine_put(engine, "a", 1, "one");
+    engine_crash(engine);
+    engine_close(engine);
+    engine_use_copy(engine);
+    scratch_write(in(engine->copy, "wal/000850.log"), "", 0);
+    engine->config.read_only = true;
+    engine->fault.hook = remove_before_open;
+    engine->fault.hook_context = (void *)(uintptr_t) "000850.log";
+    engine_open(engine);
+    engine->fault.hook = NULL;
+    assert_false(scratch_exists(in(engine->copy, "wal/000850.log")));
+    engine_assert_contents(engine, "a@1=one");
+    engine_close(engine);
+    /* Where there is no database it says so. */
+    engine->config.data_dir = in(engine->folder, "nowhere");
+    engine_assert_open_fails(engine, FLOWDB_NOT_FOUND, "nowhere");
+}
+
 /* ---- the clock */
 
 static void set_clock(struct engine *engine, int64_t wall_us) {
@@ -682,6 +753,7 @@ int main(void) {
         ENGINE_TEST(an_undeclared_hole_ends_the_chain),
         ENGINE_TEST(a_missing_file_is_corruption_that_names_it),
         ENGINE_TEST(the_last_edit_cannot_be_lost_unnoticed),
+        ENGINE_TEST(a_byte_that_flips_in_manifest_or_current_is_corruption),
         ENGINE_TEST(a_log_whose_header_is_damaged_is_corruption),
         ENGINE_TEST(a_log_of_another_chain_is_corruption),
         ENGINE_TEST(an_empty_database_is_never_made_over_data),
@@ -690,6 +762,7 @@ int main(void) {
         ENGINE_TEST(sequence_numbers_go_on_behind_all_that_there_are),
         ENGINE_TEST(a_read_only_open_writes_nothing),
         ENGINE_TEST(a_read_only_open_sees_what_a_running_writer_has_committed),
+        ENGINE_TEST(a_read_only_open_looks_again_when_a_file_has_gone),
         ENGINE_TEST(time_never_runs_backwards_in_one_life),
         ENGINE_TEST(a_clock_that_is_set_back_by_hours_brings_nothing_back),
         ENGINE_TEST(a_clock_that_was_a_year_ahead_costs_no_data),

@@ -131,6 +131,30 @@ static void a_chunk_larger_than_usual_is_made_to_measure(void **state) {
     assert_int_equal(resident(fixture), 0);
 }
 
+static void a_warmed_pool_has_chunks_to_spare_up_to_its_limit(void **state) {
+    struct fixture *fixture = *state;
+    assert_true(fl_chunk_pool_wants(&fixture->pool, 1));
+    fl_chunk_pool_warm(&fixture->pool, 1);
+    assert_false(fl_chunk_pool_wants(&fixture->pool, 1));
+    assert_int_equal(resident(fixture), CHUNK);
+    fl_chunk_pool_warm(&fixture->pool, 100);
+    assert_false(fl_chunk_pool_wants(&fixture->pool, 100));
+    assert_int_equal(resident(fixture), 2 * CHUNK); /* as many as it keeps */
+    uint64_t calls = fixture->failing.calls;
+    struct fl_chunk *chunks[2];
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(fl_chunk_pool_take(&fixture->pool, 1, &chunks[i]), FLOWDB_OK);
+    assert_int_equal(fixture->failing.calls, calls);
+    fixture->failing.calls = 0;
+    fixture->failing.fail_at = 1;
+    fixture->failing.persistent = true;
+    fl_chunk_pool_warm(&fixture->pool, 1); /* out of memory is no error */
+    assert_true(fl_chunk_pool_wants(&fixture->pool, 1));
+    fixture->failing.fail_at = 0;
+    for (int i = 0; i < 2; i++)
+        fl_chunk_unref(chunks[i]);
+}
+
 static void adopted_memory_is_released_with_its_chunk(void **state) {
     struct fixture *fixture = *state;
     uint8_t *memory = fl_allocate(&fixture->failing.alloc, CHUNK);
@@ -204,6 +228,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(chunks_that_are_given_back_are_used_again, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_chunk_larger_than_usual_is_made_to_measure, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_warmed_pool_has_chunks_to_spare_up_to_its_limit, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(adopted_memory_is_released_with_its_chunk, set_up,
                                         tear_down),

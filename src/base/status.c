@@ -14,6 +14,13 @@ flowdb_status fl_fail(flowdb_status status, const char *format, ...) {
     return status;
 }
 
+flowdb_status fl_not_found(const char *sentence) {
+    size_t size = strnlen(sentence, sizeof last_error - 1);
+    memcpy(last_error, sentence, size);
+    last_error[size] = '\0';
+    return FLOWDB_NOT_FOUND;
+}
+
 flowdb_status fl_fail_memory(const char *what, size_t size) {
     return fl_fail(FLOWDB_NO_MEMORY, "out of memory: %zu bytes for %s", size, what);
 }

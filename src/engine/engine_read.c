@@ -67,11 +67,6 @@ static flowdb_status covering_seq(const struct fl_version *version, flowdb_slice
     return FLOWDB_OK;
 }
 
-static flowdb_status not_found(flowdb_slice key, int64_t ts) {
-    return fl_fail(FLOWDB_NOT_FOUND, "no record of key '%.*s' at %lld",
-                   (int)FL_MIN(key.size, (size_t)64), (const char *)key.data, (long long)ts);
-}
-
 flowdb_status fl_engine_find(flowdb *db, const struct fl_version *version, uint64_t seq,
                              flowdb_slice key, int64_t ts, struct fl_found *found) {
     uint64_t hash = fl_hash_key(key), covering = 0;
@@ -90,7 +85,7 @@ flowdb_status fl_engine_find(flowdb *db, const struct fl_version *version, uint6
         return FLOWDB_OK;
     }
     fl_found_release(&newest);
-    return status == FLOWDB_OK ? not_found(key, ts) : status;
+    return status == FLOWDB_OK ? fl_not_found("no record of this key at this time") : status;
 }
 
 static flowdb_status check_read(flowdb *db, flowdb_slice key, const flowdb_result *out) {
@@ -136,8 +131,7 @@ flowdb_status flowdb_get_latest(flowdb *db, flowdb_slice key, flowdb_result *out
     const struct fl_row *row = NULL;
     status = fl_scan_seek(&scan, (flowdb_slice){0}, 0, &row);
     if (status == FLOWDB_OK && row == NULL)
-        status = fl_fail(FLOWDB_NOT_FOUND, "no record of key '%.*s'",
-                         (int)FL_MIN(key.size, (size_t)64), (const char *)key.data);
+        status = fl_not_found("no record of this key");
     if (status == FLOWDB_OK)
         status = fl_result_one(db->env.alloc, row, out);
     fl_scan_deinit(&scan);

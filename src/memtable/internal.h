@@ -16,17 +16,17 @@ struct fl_slab {
     struct fl_series series[];
 };
 
-/* Open addressing with linear probing; the hash in the slot makes growing independent of where the
-   series lie. `mask` + 1 slots, at most half of them taken. Readers may still be in an outgrown
-   table, which therefore stays in the arena. */
-struct fl_series_slot {
-    uint64_t hash;
-    _Atomic(struct fl_series *) series; /* published after the hash; NULL ends a probe */
-};
+/*
+ * Open addressing with linear probing. A slot is one word: the series' address and, above it, the 16
+ * high bits of the key's hash, which tell nearly all others apart without looking at their series;
+ * 0 ends a probe. `mask` + 1 slots, at most half of them taken. Readers may still be in an outgrown
+ * table, which therefore stays in the arena.
+ */
+#define FL_SLOT_ADDRESS ((UINT64_C(1) << 48) - 1)
 struct fl_series_table {
     uint64_t mask;
-    uint64_t unused; /* keeps a slot within one cache line */
-    struct fl_series_slot slots[];
+    uint64_t unused[7]; /* keeps slots on cache lines of their own */
+    _Atomic uint64_t slots[];
 };
 
 struct fl_prepared {

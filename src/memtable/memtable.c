@@ -12,7 +12,7 @@
 
 static flowdb_status make_table(struct fl_memtable *memtable, uint64_t slots,
                                 struct fl_series_table **table) {
-    size_t size = sizeof **table + slots * sizeof(struct fl_series_slot);
+    size_t size = sizeof **table + slots * sizeof(uint64_t);
     struct fl_series_table *made = fl_arena_allocate(&memtable->arena, size);
     if (made == NULL)
         return FLOWDB_NO_MEMORY;
@@ -68,26 +68,36 @@ void fl_memtable_unref(struct fl_memtable *memtable) {
 
 /* ------------------------------------------------------------------------------ hash table -- */
 
+static struct fl_series *series_of(uint64_t word) {
+    return (struct fl_series *)(uintptr_t)(word & FL_SLOT_ADDRESS); /* NOLINT: that is the idea */
+}
+
 struct fl_series *fl_memtable_find(const struct fl_memtable *memtable, flowdb_slice key,
                                    uint64_t hash) {
     const struct fl_series_table *table =
         atomic_load_explicit(&memtable->table, memory_order_acquire);
     for (uint64_t at = hash & table->mask;; at = (at + 1) & table->mask) {
-        struct fl_series *series =
-            atomic_load_explicit(&table->slots[at].series, memory_order_acquire);
-        if (series == NULL)
+        uint64_t word = atomic_load_explicit(&table->slots[at], memory_order_acquire);
+        if (word == 0)
             return NULL;
-        if (table->slots[at].hash == hash && fl_slice_equal(fl_series_key(series), key))
+        if (((word ^ hash) & ~FL_SLOT_ADDRESS) != 0)
+            continue;
+        struct fl_series *series = series_of(word);
+        /* The first entry lies around its key, and is mostly what is wanted next. */
+        __builtin_prefetch(series->key + 64);
+        __builtin_prefetch(series->key + 128);
+        if (fl_slice_equal(fl_series_key(series), key))
             return series;
     }
 }
 
-static void insert_slot(struct fl_series_table *table, uint64_t hash, struct fl_series *series) {
-    uint64_t at = hash & table->mask;
-    while (atomic_load_explicit(&table->slots[at].series, memory_order_relaxed) != NULL)
+/* `high` has the hash's high bits, and anything below. */
+static void insert_slot(struct fl_series_table *table, uint64_t high, struct fl_series *series) {
+    uint64_t at = series->hash & table->mask;
+    while (atomic_load_explicit(&table->slots[at], memory_order_relaxed) != 0)
         at = (at + 1) & table->mask;
-    table->slots[at].hash = hash;
-    atomic_store_explicit(&table->slots[at].series, series, memory_order_release);
+    uint64_t word = (high & ~FL_SLOT_ADDRESS) | (uint64_t)(uintptr_t)series;
+    atomic_store_explicit(&table->slots[at], word, memory_order_release);
 }
 
 static flowdb_status grow_table(struct fl_memtable *memtable) {
@@ -97,10 +107,9 @@ static flowdb_status grow_table(struct fl_memtable *memtable) {
     if (status != FLOWDB_OK)
         return status;
     for (uint64_t i = 0; i <= old->mask; i++) {
-        struct fl_series *series =
-            atomic_load_explicit(&old->slots[i].series, memory_order_relaxed);
-        if (series != NULL)
-            insert_slot(grown, old->slots[i].hash, series);
+        uint64_t word = atomic_load_explicit(&old->slots[i], memory_order_relaxed);
+        if (word != 0)
+            insert_slot(grown, word, series_of(word));
     }
     atomic_store_explicit(&memtable->table, grown, memory_order_release);
     return FLOWDB_OK;
@@ -138,7 +147,7 @@ static flowdb_status make_series(struct fl_memtable *memtable, flowdb_slice key,
     if (status != FLOWDB_OK)
         return status;
     struct fl_series *made = &memtable->last_slab->series[memtable->last_slab_used++];
-    fl_series_init(made, key);
+    fl_series_init(made, key, hash);
     insert_slot(atomic_load_explicit(&memtable->table, memory_order_relaxed), hash, made);
     atomic_store_explicit(&memtable->series_count, count + 1, memory_order_release);
     *series = made;

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-void fl_series_init(struct fl_series *series, flowdb_slice key) {
+void fl_series_init(struct fl_series *series, flowdb_slice key, uint64_t hash) {
+    series->hash = (uint32_t)hash;
     series->key = key.data;
     series->key_size = (uint16_t)key.size;
     series->capacity_log2 = 0;

@@ -38,6 +38,7 @@ struct fl_late_list {
 
 struct fl_series {
     const uint8_t *key;
+    uint32_t hash; /* the low bits of the key's, for when the hash table grows */
     uint16_t key_size;
     uint8_t capacity_log2;  /* of the array; the writer's */
     _Atomic uint32_t count; /* slots that readers may look at */
@@ -51,7 +52,7 @@ static inline flowdb_slice fl_series_key(const struct fl_series *series) {
     return flowdb_bytes(series->key, series->key_size);
 }
 
-void fl_series_init(struct fl_series *series, flowdb_slice key);
+void fl_series_init(struct fl_series *series, flowdb_slice key, uint64_t hash);
 
 /*
  * Takes room for one version and fills it in without showing it to readers; *node receives the

@@ -74,9 +74,10 @@ void fl_wal_close(struct fl_wal_writer *writer) {
     fl_release(writer->env->alloc, writer);
 }
 
-/* Makes the file exist ahead of `end`. Best effort: where it fails, the write itself will tell. */
+/* Makes the file exist ahead of `end`, for writes so small that they come to many in a step: a large
+   one does as well by itself. Best effort: where it fails, the write itself will tell. */
 static void write_zeros_ahead(struct fl_wal_writer *writer, uint64_t end) {
-    if (end <= writer->zeroed)
+    if (end <= writer->zeroed || end - writer->written > ZERO_STEP / 2)
         return;
     struct iovec part = {.iov_base = writer->zeros, .iov_len = ZERO_STEP};
     if (end - writer->zeroed <= ZERO_STEP &&

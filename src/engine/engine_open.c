@@ -293,23 +293,32 @@ done:
     return status;
 }
 
+static flowdb_status read_once(flowdb *db, struct fl_recovery *recovery) {
+    flowdb_status status = fl_recovery_read(db, recovery);
+    if (status == FLOWDB_OK && recovery->is_new)
+        return fl_fail(FLOWDB_NOT_FOUND, "there is no database in %s", db->config.data_dir);
+    if (status != FLOWDB_OK)
+        return status;
+    set_clock(db, recovery);
+    return first_version(db, recovery, recovery->memtables, recovery->memtable_count);
+}
+
 /* A writer may remove files while they are being opened: then what it made of them is there, and
-   the manifest tells. */
+   the manifest tells. Something missing or damaged twice under the same manifest really is. */
 static flowdb_status recover_read_only(flowdb *db) {
-    enum { TRIES = 20 };
+    enum { TRIES = 100 };
     flowdb_status status = FLOWDB_OK;
+    uint64_t manifest = 0, next_id = 0;
     for (int i = 0; i < TRIES; i++) {
         struct fl_recovery recovery;
-        status = fl_recovery_read(db, &recovery);
-        if (status == FLOWDB_OK && recovery.is_new)
-            status = fl_fail(FLOWDB_NOT_FOUND, "there is no database in %s", db->config.data_dir);
-        else if (status == FLOWDB_OK) {
-            set_clock(db, &recovery);
-            status = first_version(db, &recovery, recovery.memtables, recovery.memtable_count);
-        }
+        status = read_once(db, &recovery);
+        bool moved = recovery.manifest_id != manifest || recovery.state.next_id != next_id;
+        manifest = recovery.manifest_id;
+        next_id = recovery.state.next_id;
         bool is_new = recovery.is_new;
         fl_recovery_deinit(db, &recovery);
-        if (is_new || (status != FLOWDB_CORRUPTION && status != FLOWDB_NOT_FOUND))
+        if ((status != FLOWDB_CORRUPTION && status != FLOWDB_NOT_FOUND) || is_new ||
+            (i > 0 && !moved))
             break;
     }
     return status;

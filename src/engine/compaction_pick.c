@@ -76,13 +76,15 @@ static size_t pick(const struct candidate *all, size_t count, uint32_t threshold
     return 0;
 }
 
-size_t fl_compaction_pick(const struct fl_version *version, int64_t now_us, int64_t bucket_us,
-                          uint32_t threshold, uint64_t small_bytes, struct fl_table **inputs) {
+flowdb_status fl_compaction_pick(const struct fl_version *version, int64_t now_us,
+                                 int64_t bucket_us, uint32_t threshold, uint64_t small_bytes,
+                                 struct fl_table **inputs, size_t *count) {
+    *count = 0;
     if (version->table_count < threshold)
-        return 0;
+        return FLOWDB_OK;
     struct candidate *all = fl_allocate(version->alloc, version->table_count * sizeof *all);
     if (all == NULL)
-        return 0;
+        return fl_fail_memory("choosing what to compact", version->table_count * sizeof *all);
     for (size_t i = 0; i < version->table_count; i++) {
         const struct fl_table_properties *properties = fl_table_properties(version->tables[i]);
         int64_t max_ts = properties->row_count > 0 ? properties->max_ts : now_us;
@@ -91,7 +93,7 @@ size_t fl_compaction_pick(const struct fl_version *version, int64_t now_us, int6
                                     .bytes = properties->raw_bytes};
     }
     qsort(all, version->table_count, sizeof *all, compare_candidates);
-    size_t count = pick(all, version->table_count, threshold, small_bytes, inputs);
+    *count = pick(all, version->table_count, threshold, small_bytes, inputs);
     fl_release(version->alloc, all);
-    return count;
+    return FLOWDB_OK;
 }

@@ -17,9 +17,10 @@ flowdb_status fl_engine_compact_once(flowdb *db, bool *ran) {
     pthread_mutex_lock(&db->compaction_lock);
     struct fl_version *version = fl_engine_pin(db);
     struct fl_table *inputs[FL_COMPACTION_INPUTS_MAX];
-    size_t count = fl_compaction_pick(version, fl_engine_now(db), bucket_us(db),
-                                      db->config.compaction_threshold, small_bytes(db), inputs);
-    if (count > 0)
+    size_t count;
+    status = fl_compaction_pick(version, fl_engine_now(db), bucket_us(db),
+                                db->config.compaction_threshold, small_bytes(db), inputs, &count);
+    if (status == FLOWDB_OK && count > 0)
         status = fl_compaction_run(db, inputs, count);
     fl_version_unref(version);
     pthread_mutex_unlock(&db->compaction_lock);

@@ -15,6 +15,8 @@ void prepare_seed(struct engine *engine) {
     engine_put(engine, "a", 1, "t1");
     engine_put(engine, "b", 1, "old");
     engine_flush(engine);
+    engine_put_until(engine, "x", 1, ENGINE_NOW - ENGINE_HOUR, "garbage");
+    engine_flush(engine);
     engine_put(engine, "a", 2, "t2");
     engine_put(engine, "b", 1, "t1");
     engine_put(engine, "d", 5, "t5");

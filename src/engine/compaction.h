@@ -4,7 +4,7 @@
 
 #include "engine/engine.h"
 
-#define FL_COMPACTION_INPUTS_MAX 32
+#define FL_COMPACTION_INPUTS_MAX 64 /* at least the largest compaction_threshold */
 
 /* The time window that a table belongs to: of two tables in different ones, neither is merged into
    the other, so that old data expires by whole files and a read of some time opens few of them. */

@@ -285,9 +285,9 @@ static flowdb_status recover(flowdb *db) {
     remove_leftovers(db, &recovery);
     fl_engine_log(db, FLOWDB_LOG_INFO,
                   "opened %s: %zu tables, %" PRIu64 " entries replayed from %zu logs, %" PRIu64
-                  " of them torn",
+                  " of them torn; %" PRIu64 " logs dropped",
                   db->config.data_dir, recovery.table_count, recovery.records,
-                  recovery.memtable_count, recovery.torn_logs);
+                  recovery.memtable_count, recovery.torn_logs, recovery.dropped_logs);
 done:
     fl_recovery_deinit(db, &recovery);
     return status;

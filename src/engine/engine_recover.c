@@ -172,25 +172,39 @@ static flowdb_status replay_log(flowdb *db, struct fl_recovery *recovery, uint64
     return status;
 }
 
-/* Nothing behind the end of the chain may say that what is missing there was on the disk. */
-static flowdb_status check_later_logs(flowdb *db, const struct fl_recovery *recovery,
-                                      const struct fl_wal_position *end) {
-    for (size_t i = 0; i < recovery->wal_files.count; i++) {
-        if (recovery->wal_files.ids[i] <= end->log)
-            continue;
-        struct fl_wal_reader reader;
-        flowdb_status status = open_log(db, recovery->wal_files.ids[i], &reader);
-        if (status != FLOWDB_OK)
-            return status;
-        bool damage = fl_wal_reader_declares(&reader, FL_WAL_FILE_HEADER, end);
+/* A log behind the end of the chain: it must not say that what is missing at the end was on the disk.
+   What it holds cannot follow on what is missing, and is dropped. */
+static flowdb_status check_later_log(flowdb *db, struct fl_recovery *recovery, uint64_t id,
+                                     const struct fl_wal_position *end) {
+    struct fl_wal_reader reader;
+    flowdb_status status = open_log(db, id, &reader);
+    if (status != FLOWDB_OK)
+        return status;
+    if (fl_wal_reader_declares(&reader, FL_WAL_FILE_HEADER, end)) {
         fl_wal_reader_close(&reader);
-        if (damage)
-            return fl_fail(FLOWDB_CORRUPTION,
-                           "%s/%06" PRIu64 ".log: damaged at offset %" PRIu64
-                           ", in what was already on the disk",
-                           db->wal_dir, end->log, end->offset);
+        return fl_fail(FLOWDB_CORRUPTION,
+                       "%s/%06" PRIu64 ".log: damaged at offset %" PRIu64
+                       ", in what was already on the disk",
+                       db->wal_dir, end->log, end->offset);
     }
+    struct fl_wal_frame frame;
+    if (fl_wal_reader_next(&reader, &frame) == FLOWDB_OK || reader.torn) {
+        fl_engine_log(db, FLOWDB_LOG_WARN, "%s: dropped, log %06" PRIu64 " ends before it",
+                      reader.path, end->log);
+        recovery->dropped_logs++;
+    }
+    fl_wal_reader_close(&reader);
     return FLOWDB_OK;
+}
+
+static flowdb_status check_later_logs(flowdb *db, struct fl_recovery *recovery,
+                                      const struct fl_wal_position *end) {
+    flowdb_status status = FLOWDB_OK;
+    for (size_t i = 0; i < recovery->wal_files.count && status == FLOWDB_OK; i++) {
+        if (recovery->wal_files.ids[i] > end->log)
+            status = check_later_log(db, recovery, recovery->wal_files.ids[i], end);
+    }
+    return status;
 }
 
 static flowdb_status replay_chain(flowdb *db, struct fl_recovery *recovery) {

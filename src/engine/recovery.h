@@ -18,6 +18,7 @@ struct fl_recovery {
     uint64_t log_seq; /* of the logs so far */
     uint64_t records; /* replayed */
     uint64_t torn_logs;
+    uint64_t dropped_logs; /* they hold something, but the chain ends before them */
 };
 
 /* Reads everything; changes nothing on disk. Deinit in any case. */

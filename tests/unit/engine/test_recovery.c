@@ -281,9 +281,45 @@ static void an_undeclared_hole_ends_the_chain(void **state) {
     free(bytes);
     engine_open(engine);
     engine_assert_contents(engine, "a@1=first k0@0=#300000");
-    assert_int_equal(engine->warnings, 1);
+    assert_int_equal(engine->warnings, 3); /* the log with the hole, and two behind it */
     engine_reopen(engine);
     engine_assert_contents(engine, "a@1=first k0@0=#300000");
+}
+
+/* The seal's page never reached the disk and the next log's did: what that holds cannot follow on
+   what is missing, and goes, but not in silence. */
+static void logs_behind_the_end_of_the_chain_go_and_are_reported(void **state) {
+    struct engine *engine = *state;
+    fill_chain(engine);
+    engine_crash(engine);
+    engine_close(engine);
+    engine_use_copy(engine);
+    char path[SCRATCH_PATH];
+    scratch_find(in(engine->copy, "wal"), ".log", path, NULL);
+    size_t size, end;
+    uint8_t *bytes = scratch_read(path, &size);
+    for (end = size; bytes[end - 1] == 0;)
+        end--;
+    memset(bytes + end - 8, 0, 8); /* what is left of the seal's payload */
+    size_t seal = end / 8 * 8;
+    while (fl_get_u64(bytes + seal + FL_FRAME_OFFSET) != seal)
+        seal--;
+    memset(bytes + seal, 0, size - seal);
+    scratch_write(path, bytes, size);
+    free(bytes);
+    for (int read_only = 1; read_only >= 0; read_only--) {
+        engine->config.read_only = read_only == 1;
+        engine->warnings = 0;
+        engine_open(engine);
+        engine_assert_contents(engine, "a@1=first k0@0=#300000 k1@0=#300000 k2@0=#300000 "
+                                       "k3@0=#300000");
+        assert_int_equal(engine->warnings, 2); /* one for each log */
+        assert_non_null(strstr(engine->last_warning, ".log"));
+        if (read_only == 0)
+            assert_non_null(strstr(engine->last_line, "2 logs dropped"));
+        engine_close(engine);
+    }
+    assert_int_equal(count_files(engine->copy, "wal", ".log"), 0);
 }
 
 /* ---- missing files */
@@ -751,6 +787,7 @@ int main(void) {
         ENGINE_TEST(damage_to_what_was_durable_is_corruption_and_changes_nothing),
         ENGINE_TEST(a_later_log_declares_an_earlier_one_durable),
         ENGINE_TEST(an_undeclared_hole_ends_the_chain),
+        ENGINE_TEST(logs_behind_the_end_of_the_chain_go_and_are_reported),
         ENGINE_TEST(a_missing_file_is_corruption_that_names_it),
         ENGINE_TEST(the_last_edit_cannot_be_lost_unnoticed),
         ENGINE_TEST(a_byte_that_flips_in_manifest_or_current_is_corruption),

@@ -92,7 +92,7 @@ struct flowdb {
 /* ---- engine_open.c ---- */
 
 /* flowdb_open on an environment of the caller's, which must outlive the database. */
-flowdb_status fl_engine_open(const flowdb_config *config, const struct fl_env *env, flowdb **db);
+flowdb_status fl_engine_open(const flowdb_config *config, const struct fl_env *env, flowdb **out);
 
 /* ---- engine_files.c: names and the numbers in them ---- */
 

@@ -66,7 +66,7 @@ struct fl_memtable_ranges {
     size_t rest_count;
 };
 flowdb_status fl_memtable_ranges(struct fl_memtable *memtable, uint64_t seq,
-                                 struct fl_memtable_ranges *ranges);
+                                 struct fl_memtable_ranges *out);
 void fl_memtable_ranges_release(struct fl_memtable_ranges *ranges);
 /* The largest sequence number that covers the key; 0 if none does. */
 uint64_t fl_memtable_ranges_seq(const struct fl_memtable_ranges *ranges, flowdb_slice key);

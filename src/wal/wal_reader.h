@@ -43,7 +43,7 @@ void fl_wal_reader_close(struct fl_wal_reader *reader);
 
 /* The next batch; FLOWDB_DONE at the end of the log; FLOWDB_CORRUPTION for a hole in what this
    log itself declares durable. */
-flowdb_status fl_wal_reader_next(struct fl_wal_reader *reader, struct fl_wal_frame *frame);
+flowdb_status fl_wal_reader_next(struct fl_wal_reader *reader, struct fl_wal_frame *out);
 
 /* Does any whole frame from `from` on declare `position` (of this or an earlier log) durable? */
 bool fl_wal_reader_declares(const struct fl_wal_reader *reader, size_t from,

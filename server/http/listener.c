@@ -19,7 +19,7 @@ struct fl_http_listener {
     struct fl_http_exchanges exchanges;
     struct fl_http_connections connections;
     struct MHD_Daemon *daemon;
-    int listen_fd; /* ours once the daemon was quiesced, else -1 */
+    int listen_fd; /* the daemon's, which closes it; -1 before it has one */
 };
 
 /* What libmicrohttpd has to say is nearly always about what a client sent: of use in a search for
@@ -87,6 +87,7 @@ bool fl_http_listener_start(struct fl_http_address *address, const struct fl_htt
         close(listen_fd);
         goto fail;
     }
+    made->listen_fd = listen_fd;
     *address = bound;
     *listener = made;
     return true;
@@ -95,11 +96,11 @@ fail:
     return false;
 }
 
+/* MHD_quiesce_daemon is not for this: it and a worker both take the listener out of the worker's
+   epoll, and the second to do so aborts the process. Shut down, the socket refuses clients at once;
+   the workers see that until they are stopped, which is when the last request has ended. */
 int fl_http_listener_drain(struct fl_http_listener *listener) {
     if (!atomic_exchange(&listener->exchanges.draining, true))
-        listener->listen_fd = MHD_quiesce_daemon(listener->daemon);
-    /* Clients are refused at once, rather than queued for nobody. */
-    if (listener->listen_fd >= 0)
         shutdown(listener->listen_fd, SHUT_RDWR);
     /* A request that ended before `draining` was set told nobody. */
     if (atomic_load(&listener->exchanges.active) == 0)
@@ -115,8 +116,6 @@ void fl_http_listener_stop(struct fl_http_listener *listener) {
         MHD_stop_daemon(listener->daemon);
     }
     fl_http_connections_deinit(&listener->connections);
-    if (listener->listen_fd >= 0)
-        close(listener->listen_fd);
     if (listener->exchanges.idle_event >= 0)
         close(listener->exchanges.idle_event);
     free(listener);

@@ -103,6 +103,9 @@ static void what_follows_a_seal_is_not_read(void **state) {
     assert_int_equal(log_read(log, log->path, &frames, &reader), FLOWDB_OK);
     assert_int_equal(frames, 1);
     assert_true(reader.sealed);
+    struct fl_wal_frame frame;
+    assert_int_equal(fl_wal_reader_next(&reader, &frame), FLOWDB_DONE);
+    assert_false(reader.torn);
     fl_wal_reader_close(&reader);
 }
 

@@ -410,6 +410,53 @@ FLOWDB_API flowdb_status flowdb_gc(flowdb *db, uint64_t *records_purged);
 /* Makes everything written before the call survive a power cut (fdatasync of the logs). */
 FLOWDB_API flowdb_status flowdb_sync(flowdb *db);
 
+/* --------------------------------------------------------------------------------- observe -- */
+
+typedef enum flowdb_event_kind {
+    FLOWDB_EVENT_OPEN,       /* logs were read back (inputs) and written to tables (outputs) */
+    FLOWDB_EVENT_FLUSH,      /* a memtable (input) became a table (output) */
+    FLOWDB_EVENT_COMPACTION, /* tables were merged into others */
+    FLOWDB_EVENT_GC,         /* tables whose every record was expired (inputs) were dropped */
+    FLOWDB_EVENT_CHECKPOINT,
+    FLOWDB_EVENT_RETRY,          /* what failed, with status and message, will be tried again */
+    FLOWDB_EVENT_WRITES_STOPPED, /* from now on writes are refused; the message says why */
+    FLOWDB_EVENT_WRITES_RESUMED
+} flowdb_event_kind;
+
+/* "open", "flush", "compaction", "gc", "checkpoint", "retry", "writes_stopped", "writes_resumed";
+   "unknown" for a number that is no kind. Never NULL. */
+FLOWDB_API const char *flowdb_event_kind_name(flowdb_event_kind kind);
+
+/* Something that the engine did. Only ever handed out by pointer: later versions may add fields at
+   its end. */
+typedef struct flowdb_event {
+    uint64_t id; /* 1 for the first after opening, in the order in which they ended */
+    flowdb_event_kind kind;
+    flowdb_status status; /* how it ended; FLOWDB_DONE: given up because of flowdb_close */
+    int64_t started_at;   /* microseconds since the Unix epoch */
+    uint64_t duration_us;
+    uint64_t inputs, outputs;         /* logs, memtables or tables; see the kinds */
+    uint64_t bytes_in, bytes_out;     /* of those: of memory for memtables, of files for the rest */
+    uint64_t records_in, records_out; /* of those, deletes included */
+    const char *message;              /* what was done or what went wrong, in a sentence */
+} flowdb_event;
+
+/* Owns what it points to, as a flowdb_result does. */
+typedef struct flowdb_events {
+    const flowdb_event *const *events; /* oldest first */
+    size_t count;
+    void *owner; /* private */
+} flowdb_events;
+
+/*
+ * The last 128 events, those that failed too. What is still going on is not among them. Costs a copy
+ * of some 60 KB. FLOWDB_INVALID_ARGUMENT, FLOWDB_NO_MEMORY.
+ */
+FLOWDB_API flowdb_status flowdb_list_events(flowdb *db, flowdb_events *out);
+
+/* Frees what it owns and zeroes it. Safe on a zeroed one, and twice. */
+FLOWDB_API void flowdb_events_free(flowdb_events *events);
+
 #ifdef __cplusplus
 }
 #endif

@@ -236,6 +236,8 @@ static flowdb_status write_outputs(struct run *run) {
 
 flowdb_status fl_compaction_run(flowdb *db, struct fl_table *const *inputs, size_t count) {
     struct run run = {.db = db, .inputs = inputs, .input_count = count};
+    struct fl_event event;
+    fl_engine_event_begin(db, FLOWDB_EVENT_COMPACTION, &event);
     run.version = fl_engine_pin(db);
     run.purge_us = fl_engine_purge_time(db);
     flowdb_status status = write_outputs(&run);
@@ -249,6 +251,11 @@ flowdb_status fl_compaction_run(flowdb *db, struct fl_table *const *inputs, size
     }
     if (status != FLOWDB_OK)
         abandon(&run, status);
+    for (size_t i = 0; i < count; i++)
+        fl_event_add_input(&event, inputs[i]);
+    for (size_t i = 0; i < run.output_count; i++)
+        fl_event_add_output(&event, run.outputs[i]);
+    fl_engine_event_end(db, &event, status);
     for (size_t i = 0; i < count && status == FLOWDB_OK; i++)
         fl_table_mark_obsolete(inputs[i]);
     for (size_t i = 0; i < run.output_count; i++)

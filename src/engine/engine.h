@@ -11,6 +11,7 @@
  *   commit_lock    writes, one after the other: sequence numbers, log, memtable, freezing
  *   version_lock   the pointer to the current version; held for a few instructions
  *   state_lock     what the background threads and waiting writers look at
+ *   event_lock     past events and their totals (events.h); held for a few instructions
  *
  * Reads take version_lock alone, and a memtable's own lock where they need its order.
  */
@@ -22,6 +23,7 @@
 
 #include "base/bytes.h"
 #include "base/chunk.h"
+#include "engine/events.h"
 #include "fs/env.h"
 #include "manifest/manifest.h"
 #include "manifest/version.h"
@@ -84,6 +86,9 @@ struct flowdb {
     char flush_message[256];
     _Atomic bool stopped_writes; /* sticky until reopened; the reason is guarded by state_lock */
     char stopped_reason[512];
+
+    pthread_mutex_t event_lock;
+    struct fl_events events; /* guarded by event_lock */
 
     pthread_t flush_thread, sync_thread, compact_thread;
     bool flush_thread_runs, sync_thread_runs, compact_thread_runs; /* the opener's and closer's */

@@ -53,6 +53,12 @@ static void note_flush(flowdb *db, flowdb_status status) {
                       flowdb_last_error());
 }
 
+/* The thread's last error is why. */
+static void note_retry(flowdb *db, flowdb_status status, const char *what, uint32_t pause_ms) {
+    fl_engine_event_note(db, FLOWDB_EVENT_RETRY, status, "the %s is tried again in %u ms: %s", what,
+                         pause_ms, flowdb_last_error());
+}
+
 static void wake_compaction(flowdb *db) {
     pthread_mutex_lock(&db->state_lock);
     db->compact_wanted = true;
@@ -97,6 +103,8 @@ static void *flush_main(void *argument) {
             pause = 0;
         else
             pause = FL_MIN(FL_MAX(pause * 2, UINT32_C(10)), longest);
+        if (!flushed)
+            note_retry(db, db->flush_status, "flush", pause);
     }
     return NULL;
 }
@@ -142,6 +150,8 @@ static void *compact_main(void *argument) {
             fl_engine_log(db, FLOWDB_LOG_ERROR, "a compaction failed, trying again: %s",
                           flowdb_last_error());
         pause = status == FLOWDB_OK ? 0 : FL_MIN(FL_MAX(pause * 2, RETRY_MS), LOOK_MS);
+        if (pause > 0)
+            note_retry(db, status, "compaction", pause);
     } while (!wait_at_most(db, pause > 0 ? pause : look, pause > 0 ? NULL : &db->compact_wanted));
     return NULL;
 }

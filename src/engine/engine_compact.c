@@ -81,7 +81,7 @@ static bool is_garbage(const struct fl_version *version, const struct fl_table *
 }
 
 /* One table at a time: what hides something may hide nothing once another is gone. */
-static flowdb_status drop_garbage(flowdb *db, uint64_t *purged, bool *dropped) {
+static flowdb_status drop_garbage(flowdb *db, struct fl_event *event, bool *dropped) {
     struct fl_version *version = fl_engine_pin(db);
     int64_t purge_us = fl_engine_purge_time(db);
     struct fl_table *garbage = NULL;
@@ -97,7 +97,7 @@ static flowdb_status drop_garbage(flowdb *db, uint64_t *purged, bool *dropped) {
     }
     if (garbage != NULL && status == FLOWDB_OK) {
         fl_table_mark_obsolete(garbage);
-        *purged += fl_table_properties(garbage)->row_count;
+        fl_event_add_input(event, garbage);
         *dropped = true;
     }
     fl_version_unref(version);
@@ -110,13 +110,15 @@ flowdb_status flowdb_gc(flowdb *db, uint64_t *records_purged) {
     flowdb_status status = fl_engine_check_writable(db);
     if (status != FLOWDB_OK)
         return status;
-    uint64_t purged = 0;
     bool dropped = true;
     pthread_mutex_lock(&db->compaction_lock);
+    struct fl_event event;
+    fl_engine_event_begin(db, FLOWDB_EVENT_GC, &event);
     while (status == FLOWDB_OK && dropped)
-        status = drop_garbage(db, &purged, &dropped);
+        status = drop_garbage(db, &event, &dropped);
+    fl_engine_event_end(db, &event, status);
     pthread_mutex_unlock(&db->compaction_lock);
     if (status == FLOWDB_OK && records_purged != NULL)
-        *records_purged = purged;
+        *records_purged = event.records_in;
     return status;
 }

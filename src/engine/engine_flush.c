@@ -81,6 +81,24 @@ flowdb_status fl_engine_build_table(flowdb *db, struct fl_memtable *memtable,
     return status;
 }
 
+/* The caller holds flush_lock and keeps the memtable alive. */
+static flowdb_status flush_memtable(flowdb *db, struct fl_memtable *memtable,
+                                    struct fl_event *event) {
+    struct fl_table *table;
+    flowdb_status status = fl_engine_build_table(db, memtable, &table);
+    if (status != FLOWDB_OK)
+        return status;
+    struct fl_table_change change = {
+        .added = &table, .added_count = table != NULL ? 1 : 0, .oldest_flushed = true};
+    status = fl_engine_change_tables(db, &change);
+    if (table != NULL && status == FLOWDB_OK)
+        fl_event_add_output(event, table);
+    else if (table != NULL && !atomic_load(&db->stopped_writes))
+        fl_table_mark_obsolete(table);
+    fl_table_unref(table);
+    return status;
+}
+
 /* The caller holds flush_lock. */
 static flowdb_status flush_oldest_locked(flowdb *db) {
     flowdb_status status = fl_engine_check_writable(db);
@@ -88,20 +106,18 @@ static flowdb_status flush_oldest_locked(flowdb *db) {
         return status;
     struct fl_version *version = fl_engine_pin(db);
     struct fl_memtable *oldest = version->frozen_count > 0 ? version->frozen[0] : NULL;
-    struct fl_table *table = NULL;
-    if (oldest == NULL)
-        status = FLOWDB_DONE;
-    else
-        status = fl_engine_build_table(db, oldest, &table);
+    if (oldest == NULL) {
+        fl_version_unref(version);
+        return FLOWDB_DONE;
+    }
+    struct fl_event event;
+    fl_engine_event_begin(db, FLOWDB_EVENT_FLUSH, &event);
+    event.inputs = 1;
+    event.bytes_in = fl_memtable_bytes(oldest);
+    event.records_in = fl_memtable_records(oldest);
+    status = flush_memtable(db, oldest, &event);
+    fl_engine_event_end(db, &event, status);
     fl_version_unref(version);
-    if (status != FLOWDB_OK)
-        return status;
-    struct fl_table_change change = {
-        .added = &table, .added_count = table != NULL ? 1 : 0, .oldest_flushed = true};
-    status = fl_engine_change_tables(db, &change);
-    if (status != FLOWDB_OK && table != NULL && !atomic_load(&db->stopped_writes))
-        fl_table_mark_obsolete(table);
-    fl_table_unref(table);
     if (status == FLOWDB_OK)
         fl_engine_retire_log(db);
     return status;

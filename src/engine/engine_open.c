@@ -15,6 +15,7 @@ static void init_locks(flowdb *db) {
     pthread_mutex_init(&db->manifest_lock, NULL);
     pthread_mutex_init(&db->version_lock, NULL);
     pthread_mutex_init(&db->state_lock, NULL);
+    pthread_mutex_init(&db->event_lock, NULL);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -78,6 +79,7 @@ static void destroy_handle(flowdb *db) {
     pthread_mutex_destroy(&db->manifest_lock);
     pthread_mutex_destroy(&db->version_lock);
     pthread_mutex_destroy(&db->state_lock);
+    pthread_mutex_destroy(&db->event_lock);
     pthread_cond_destroy(&db->state_changed);
     fl_release(alloc, db);
 }
@@ -261,8 +263,19 @@ static void abandon_recovered(struct fl_recovery *recovery) {
         fl_table_mark_obsolete(recovery->tables[i]);
 }
 
+/* What became of the logs; tables that the manifest listed do not count. */
+static void end_open_event(flowdb *db, struct fl_event *event, const struct fl_recovery *recovery) {
+    event->inputs = recovery->memtable_count;
+    event->records_in = recovery->records;
+    for (size_t i = recovery->state.table_count; i < recovery->table_count; i++)
+        fl_event_add_output(event, recovery->tables[i]);
+    fl_engine_event_end(db, event, FLOWDB_OK);
+}
+
 static flowdb_status recover(flowdb *db) {
     struct fl_recovery recovery;
+    struct fl_event event;
+    fl_engine_event_begin(db, FLOWDB_EVENT_OPEN, &event);
     flowdb_status status = fl_recovery_read(db, &recovery);
     if (status != FLOWDB_OK)
         goto done;
@@ -283,6 +296,7 @@ static flowdb_status recover(flowdb *db) {
     if (status != FLOWDB_OK)
         goto done;
     remove_leftovers(db, &recovery);
+    end_open_event(db, &event, &recovery);
     fl_engine_log(db, FLOWDB_LOG_INFO,
                   "opened %s: %zu tables, %" PRIu64 " entries replayed from %zu logs, %" PRIu64
                   " of them torn; %" PRIu64 " logs dropped",
@@ -309,9 +323,13 @@ static flowdb_status recover_read_only(flowdb *db) {
     enum { TRIES = 100 };
     flowdb_status status = FLOWDB_OK;
     uint64_t manifest = 0, next_id = 0;
+    struct fl_event event;
+    fl_engine_event_begin(db, FLOWDB_EVENT_OPEN, &event);
     for (int i = 0; i < TRIES; i++) {
         struct fl_recovery recovery;
         status = read_once(db, &recovery);
+        event.inputs = recovery.memtable_count;
+        event.records_in = recovery.records;
         bool moved = recovery.manifest_id != manifest || recovery.state.next_id != next_id;
         manifest = recovery.manifest_id;
         next_id = recovery.state.next_id;
@@ -321,6 +339,7 @@ static flowdb_status recover_read_only(flowdb *db) {
             (i > 0 && !moved))
             break;
     }
+    fl_engine_event_end(db, &event, status);
     return status;
 }
 

@@ -62,9 +62,12 @@ void fl_engine_stop_writes(flowdb *db, const char *what) {
     }
     pthread_cond_broadcast(&db->state_changed);
     pthread_mutex_unlock(&db->state_lock);
-    if (first)
-        fl_engine_log(db, FLOWDB_LOG_ERROR, "writes are refused until the database is reopened: %s",
-                      db->stopped_reason);
+    if (!first)
+        return;
+    fl_engine_event_note(db, FLOWDB_EVENT_WRITES_STOPPED, FLOWDB_READ_ONLY, "%s",
+                         db->stopped_reason);
+    fl_engine_log(db, FLOWDB_LOG_ERROR, "writes are refused until the database is reopened: %s",
+                  db->stopped_reason);
 }
 
 flowdb_status fl_engine_check_writable(flowdb *db) {

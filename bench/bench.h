@@ -84,5 +84,6 @@ void bench_close(flowdb *db);
 void bench_writes(struct bench *bench);
 void bench_reads(struct bench *bench);
 void bench_series(struct bench *bench);
+void bench_overlaps(struct bench *bench);
 
 #endif

@@ -102,6 +102,7 @@ int main(int count, char **arguments) {
     bench_writes(&bench);
     bench_reads(&bench);
     bench_series(&bench);
+    bench_overlaps(&bench);
     bench_report(&bench);
     bench_folder_remove(&bench);
     return 0;

@@ -229,6 +229,17 @@ static flowdb_status memtable_source_seek(struct fl_source *base, flowdb_slice k
     return memtable_source_next(base);
 }
 
+/* The rest of the series' array, where its key comes first and nothing lies between its rows. */
+static size_t memtable_source_run(const struct fl_source *base, flowdb_slice key, int64_t ts) {
+    const struct memtable_source *source = (const struct memtable_source *)(const void *)base;
+    const struct series_cursor *cursor = &source->cursor;
+    int order = fl_slice_compare(base->row.key, key);
+    (void)ts;
+    if (cursor->late != NULL || (source->bounds.reverse ? order <= 0 : order >= 0))
+        return 0;
+    return source->bounds.reverse ? cursor->at - cursor->end : cursor->end - cursor->at;
+}
+
 static void memtable_source_close(struct fl_source *base) {
     struct memtable_source *source = source_of(base);
     const struct fl_alloc *alloc = source->memtable->alloc;
@@ -246,6 +257,7 @@ flowdb_status fl_memtable_source(struct fl_memtable *memtable, const struct fl_b
     static const struct fl_source_ops ops = {
         .seek = memtable_source_seek,
         .next = memtable_source_next,
+        .run = memtable_source_run,
         .close = memtable_source_close,
     };
     struct memtable_source *made = fl_allocate(memtable->alloc, sizeof *made);

@@ -5,6 +5,11 @@
  * the newer row stays and the other source moves on, so that the merge yields each pair once, with
  * its newest version: what that version is (a delete, an expired put) is for the caller to judge,
  * and it hides the older ones in any case.
+ *
+ * Tables overlap in runs more often than row by row: a series' points of one day lie in one table,
+ * those of the next in another. A source that has won a few times in a row is asked how many rows
+ * it has before the runner-up's; these are yielded without a comparison. A source that is the last
+ * one left is never compared again.
  */
 #ifndef FL_MERGE_MERGE_H
 #define FL_MERGE_MERGE_H
@@ -19,6 +24,9 @@ struct fl_merge {
     size_t count;
     size_t *losers; /* count nodes; [0] holds the winner */
     bool reverse;
+    size_t free;     /* rows that the winner yields next without a contest */
+    size_t streak;   /* contests that the winner has won in a row */
+    size_t patience; /* contests to win before the winner is asked for its run */
 };
 
 /* Takes the array and the sources in it (count may be 0), also on failure. */
@@ -29,7 +37,13 @@ void fl_merge_deinit(struct fl_merge *merge);
 
 /* As for a source. */
 flowdb_status fl_merge_seek(struct fl_merge *merge, flowdb_slice key, int64_t ts);
-flowdb_status fl_merge_next(struct fl_merge *merge);
+flowdb_status fl_merge_contest(struct fl_merge *merge); /* fl_merge_next, where nothing is free */
+static inline flowdb_status fl_merge_next(struct fl_merge *merge) {
+    if (merge->free == 0)
+        return fl_merge_contest(merge);
+    merge->free--;
+    return fl_source_next(merge->sources[merge->losers[0]]);
+}
 
 /* The current row, valid until the next call; NULL at the end. */
 static inline const struct fl_row *fl_merge_row(const struct fl_merge *merge) {

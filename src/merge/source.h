@@ -12,6 +12,7 @@
 #define FL_MERGE_SOURCE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/row.h"
 
@@ -20,6 +21,9 @@ struct fl_source;
 struct fl_source_ops {
     flowdb_status (*seek)(struct fl_source *source, flowdb_slice key, int64_t ts);
     flowdb_status (*next)(struct fl_source *source);
+    /* How many rows right behind the current one come before (key, ts) in the source's direction, of
+       those that it can tell at once; 0 is always right. NULL: it never tells. */
+    size_t (*run)(const struct fl_source *source, flowdb_slice key, int64_t ts);
     void (*close)(struct fl_source *source);
 };
 
@@ -37,6 +41,10 @@ static inline flowdb_status fl_source_seek(struct fl_source *source, flowdb_slic
 /* Moves to the next row; the source must be valid. */
 static inline flowdb_status fl_source_next(struct fl_source *source) {
     return source->ops->next(source);
+}
+/* See fl_source_ops; the source must be valid. */
+static inline size_t fl_source_run(const struct fl_source *source, flowdb_slice key, int64_t ts) {
+    return source->ops->run != NULL ? source->ops->run(source, key, ts) : 0;
 }
 /* Frees the source. NULL is fine. */
 static inline void fl_source_close(struct fl_source *source) {

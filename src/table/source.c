@@ -284,6 +284,37 @@ static flowdb_status reverse_next(struct fl_source *base) {
     return reverse_key(source);
 }
 
+/* ---------------------------------------------------------------------------------------- runs -- */
+
+/* The first row of the block at or, with `above`, after (key, ts). */
+static uint32_t row_from(const struct fl_block *block, flowdb_slice key, int64_t ts, bool above) {
+    uint32_t place = fl_block_find_key(block, key);
+    if (place == block->keys || !fl_slice_equal(fl_block_key(block, place), key))
+        return fl_block_run(block, place);
+    if (above && ts == INT64_MAX)
+        return fl_block_run(block, place + 1);
+    return fl_block_find_ts(block, place, above ? ts + 1 : ts);
+}
+
+/* Rows outside the time bounds are passed over: where there are any, no run leaves its key. */
+static size_t forward_run(const struct fl_source *base, flowdb_slice key, int64_t ts) {
+    const struct table_source *source = (const struct table_source *)(const void *)base;
+    const struct fl_block *block = source->block;
+    uint32_t limit = source->all_ts ? fl_block_run(block, source->key_end) : source->row_end;
+    if (fl_slice_compare(fl_block_key(block, source->key_end - 1), key) >= 0)
+        limit = FL_MIN(limit, row_from(block, key, ts, false));
+    return limit > source->row ? limit - source->row - 1 : 0;
+}
+
+static size_t reverse_run(const struct fl_source *base, flowdb_slice key, int64_t ts) {
+    const struct table_source *source = (const struct table_source *)(const void *)base;
+    const struct fl_block *block = source->block;
+    uint32_t limit = source->all_ts ? fl_block_run(block, source->key_begin) : source->row_begin;
+    if (fl_slice_compare(fl_block_key(block, source->key_begin), key) <= 0)
+        limit = FL_MAX(limit, row_from(block, key, ts, true));
+    return source->row > limit ? source->row - limit : 0;
+}
+
 /* ---------------------------------------------------------------------------------------- seek -- */
 
 /* Enters the block at `at`, keeping the one that is there if it is the same. source->block is NULL
@@ -394,9 +425,9 @@ static void source_close(struct fl_source *base) {
 flowdb_status fl_table_source(struct fl_table *table, const struct fl_bounds *bounds,
                               const struct fl_table_read *read, struct fl_source **source) {
     static const struct fl_source_ops forward = {
-        .seek = forward_seek, .next = forward_next, .close = source_close};
+        .seek = forward_seek, .next = forward_next, .run = forward_run, .close = source_close};
     static const struct fl_source_ops reverse = {
-        .seek = reverse_seek, .next = reverse_next, .close = source_close};
+        .seek = reverse_seek, .next = reverse_next, .run = reverse_run, .close = source_close};
     const struct fl_alloc *alloc = table->env->alloc;
     struct table_source *made = fl_allocate_zeroed(alloc, 1, sizeof *made);
     if (made == NULL)

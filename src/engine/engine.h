@@ -10,8 +10,10 @@
  *   sync_lock      one sync at a time; logs are closed only under it
  *   commit_lock    writes, one after the other: sequence numbers, log, memtable, freezing
  *   version_lock   the pointer to the current version; held for a few instructions
- *   state_lock     what the background threads and waiting writers look at
+ *   state_lock     what waiting writers look at
  *   event_lock     past events and their totals (events.h); held for a few instructions
+ *
+ * The scheduler's own lock is innermost, and held by none of the engine's code.
  *
  * Reads take version_lock alone, and a memtable's own lock where they need its order.
  */
@@ -24,6 +26,7 @@
 #include "base/bytes.h"
 #include "base/chunk.h"
 #include "engine/events.h"
+#include "engine/scheduler.h"
 #include "fs/env.h"
 #include "manifest/manifest.h"
 #include "manifest/version.h"
@@ -32,11 +35,29 @@
 #define FL_BATCH_MAX ((size_t)256 << 20) /* encoded bytes */
 #define FL_LOGS_MAX 80                   /* frozen memtables (64) and the active one, and some */
 #define FL_DAY_US (INT64_C(86400) * 1000000)
+#define FL_FLUSH_PATIENCE 3      /* failures in a row after which waiting writers get the reason */
+#define FL_FLUSH_FAILURES_MAX 16 /* in a row, over some 40 s, after which writes stop for good */
 
 /* A log and the memtable that it belongs to live and die together. */
 struct fl_log {
     uint64_t id;
     struct fl_wal_writer *writer;
+};
+
+/* The engine's jobs. Where several are due, the one that stands first is stepped first. */
+enum fl_engine_job {
+    FL_JOB_SYNC,    /* sync the log */
+    FL_JOB_FLUSH,   /* the oldest frozen memtable becomes a table */
+    FL_JOB_MEMORY,  /* make memory for the writers ahead */
+    FL_JOB_COMPACT, /* one round of the policy */
+    FL_JOB_GC,
+    FL_JOBS
+};
+
+/* Writers that met a full frozen list and waited. */
+struct fl_stalls {
+    uint64_t count, total_us, longest_us;
+    uint64_t waiting; /* now */
 };
 
 struct flowdb {
@@ -77,12 +98,11 @@ struct flowdb {
     struct fl_version *version; /* guarded by version_lock */
 
     pthread_mutex_t state_lock;
-    pthread_cond_t state_changed; /* waited for on the monotonic clock */
+    pthread_cond_t state_changed;
     /* guarded by state_lock */
-    bool stopping;
-    bool flush_wanted;
-    bool compact_wanted;
-    flowdb_status flush_status; /* of the last background flush */
+    struct fl_stalls stalls;
+    uint32_t flush_failed_in_row; /* of the flush job */
+    flowdb_status flush_status;   /* of its last run */
     char flush_message[256];
     _Atomic bool stopped_writes; /* sticky until reopened; the reason is guarded by state_lock */
     char stopped_reason[512];
@@ -90,8 +110,7 @@ struct flowdb {
     pthread_mutex_t event_lock;
     struct fl_events events; /* guarded by event_lock */
 
-    pthread_t flush_thread, sync_thread, compact_thread;
-    bool flush_thread_runs, sync_thread_runs, compact_thread_runs; /* the opener's and closer's */
+    struct fl_scheduler scheduler; /* has its own lock */
 };
 
 /* ---- engine_open.c ---- */
@@ -211,13 +230,33 @@ flowdb_status fl_engine_compact_once(flowdb *db, bool *ran);
 
 /* ---- engine_background.c ---- */
 
-flowdb_status fl_engine_start_threads(flowdb *db);
-void fl_engine_stop_threads(flowdb *db);
-/* Tells the flush thread that there is work. */
-void fl_engine_wake(flowdb *db);
-/* The same, when little memory is ready for the writers; cheap to ask. */
+void fl_engine_init_jobs(flowdb *db);
+/* Starts the threads, where the configuration has any. */
+flowdb_status fl_engine_start_jobs(flowdb *db);
+/* Sets `closing` and returns when no job runs any more. */
+void fl_engine_stop_jobs(flowdb *db);
+/*
+ * Runs a job once in the calling thread, due or not, as a thread of the engine would, with all that
+ * its outcome leads to. FLOWDB_OK: it did something and there may be more; FLOWDB_DONE: there is
+ * nothing more to do. With auto_background = false nothing else runs jobs, so that the same calls at
+ * the same times do the same.
+ */
+flowdb_status fl_engine_step(flowdb *db, enum fl_engine_job job);
+/* Runs the job that is due by the engine's clock, or wanted; *job is FL_JOBS where none is, and then
+   the answer is FLOWDB_DONE. */
+flowdb_status fl_engine_step_due(flowdb *db, enum fl_engine_job *job);
+/* Wants memory made ahead, when little is ready for the writers; cheap to ask. */
 void fl_engine_wake_for_memory(flowdb *db);
+
+/* ---- engine_stall.c ---- */
+
+/* Waits until a background flush has made room. Where flushing goes on failing, or writes have been
+   stopped, it returns with the reason. */
+flowdb_status fl_engine_wait_for_room(flowdb *db);
 /* Tells waiting writers that there may be room. */
 void fl_engine_notify(flowdb *db);
+/* Tells them what became of the flush job. */
+void fl_engine_note_flush(flowdb *db, const struct fl_job_report *report);
+void fl_engine_stalls(flowdb *db, struct fl_stalls *stalls);
 
 #endif

@@ -1,199 +1,162 @@
-/* The engine's own threads: one flushes, one syncs the log, one compacts. */
+/* What runs behind the callers' backs: the engine's jobs, and what becomes of those that fail. */
+#include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "engine/engine.h"
 
-void fl_engine_wake(flowdb *db) {
-    pthread_mutex_lock(&db->state_lock);
-    db->flush_wanted = true;
-    pthread_cond_broadcast(&db->state_changed);
-    pthread_mutex_unlock(&db->state_lock);
+/* A flush must never wait behind a long compaction, nor a sync behind a flush, nor a writer's memory
+   behind any of them. */
+enum lane { LANE_FLUSH, LANE_SYNC, LANE_COMPACT, LANE_PREPARE };
+
+#define PAUSE_US 10000       /* after a first failure */
+#define PAUSE_MAX_US 5000000 /* of what writers wait for */
+#define PAUSE_BEHIND_MAX_US 60000000
+#define COMPACT_LOOK_US 60000000 /* windows widen with age: there may be work with no flush */
+#define WARM_CHUNKS 6
+
+/* ------------------------------------------------------------------------------------- jobs -- */
+
+static bool has_ended(flowdb *db) {
+    return atomic_load(&db->stopped_writes) || atomic_load(&db->closing);
 }
 
-void fl_engine_notify(flowdb *db) {
-    pthread_mutex_lock(&db->state_lock);
-    pthread_cond_broadcast(&db->state_changed);
-    pthread_mutex_unlock(&db->state_lock);
+static flowdb_status run_sync(void *context) {
+    flowdb *db = context;
+    flowdb_status status = has_ended(db) ? FLOWDB_OK : fl_engine_sync(db);
+    return status == FLOWDB_OK ? FLOWDB_DONE : status;
 }
 
-/* Waits until the database is closing, *wanted (may be NULL) is set, or the time has passed. True
-   when closing. Real time, not the engine's clock: this is about when to look, never about what is
-   right. */
-static bool wait_at_most(flowdb *db, uint32_t milliseconds, bool *wanted) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += milliseconds / 1000;
-    until.tv_nsec += (long)(milliseconds % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    pthread_mutex_lock(&db->state_lock);
-    int error = 0;
-    while (!db->stopping && (wanted == NULL || !*wanted) && error == 0)
-        error = pthread_cond_timedwait(&db->state_changed, &db->state_lock, &until);
-    if (wanted != NULL)
-        *wanted = false;
-    bool stopping = db->stopping;
-    pthread_mutex_unlock(&db->state_lock);
-    return stopping;
+static flowdb_status run_flush(void *context) {
+    flowdb *db = context;
+    flowdb_status status = has_ended(db) ? FLOWDB_DONE : fl_engine_flush_oldest(db);
+    if (status == FLOWDB_OK)
+        fl_scheduler_want(&db->scheduler, FL_JOB_COMPACT);
+    return status;
 }
 
-static void note_flush(flowdb *db, flowdb_status status) {
-    pthread_mutex_lock(&db->state_lock);
-    bool news = db->flush_status != status;
-    db->flush_status = status;
-    snprintf(db->flush_message, sizeof db->flush_message, "%s",
-             status != FLOWDB_OK ? flowdb_last_error() : "");
-    pthread_cond_broadcast(&db->state_changed);
-    pthread_mutex_unlock(&db->state_lock);
-    if (news && status != FLOWDB_OK)
-        fl_engine_log(db, FLOWDB_LOG_ERROR, "a memtable could not be flushed, trying again: %s",
-                      flowdb_last_error());
+static flowdb_status run_compact(void *context) {
+    flowdb *db = context;
+    bool ran = false;
+    flowdb_status status = has_ended(db) ? FLOWDB_OK : fl_engine_compact_once(db, &ran);
+    return status == FLOWDB_OK && !ran ? FLOWDB_DONE : status;
 }
 
-/* The thread's last error is why. */
-static void note_retry(flowdb *db, flowdb_status status, const char *what, uint32_t pause_ms) {
-    fl_engine_event_note(db, FLOWDB_EVENT_RETRY, status, "the %s is tried again in %u ms: %s", what,
-                         pause_ms, flowdb_last_error());
-}
-
-static void wake_compaction(flowdb *db) {
-    pthread_mutex_lock(&db->state_lock);
-    db->compact_wanted = true;
-    pthread_cond_broadcast(&db->state_changed);
-    pthread_mutex_unlock(&db->state_lock);
-}
-
-/* Flushes while there is something to flush. False where it failed. */
-static bool flush_all(flowdb *db) {
-    for (;;) {
-        flowdb_status status = fl_engine_flush_oldest(db);
-        if (status == FLOWDB_OK)
-            wake_compaction(db);
-        if (status == FLOWDB_DONE) {
-            note_flush(db, FLOWDB_OK);
-            return true;
-        }
-        note_flush(db, status);
-        if (status != FLOWDB_OK)
-            return false;
-    }
+static flowdb_status run_gc(void *context) {
+    flowdb *db = context;
+    flowdb_status status = has_ended(db) ? FLOWDB_OK : flowdb_gc(db, NULL);
+    return status == FLOWDB_OK ? FLOWDB_DONE : status;
 }
 
 /* Memory that writers will need next, faulted in by a thread that they do not wait for. */
-#define WARM_CHUNKS 6
+static flowdb_status run_memory(void *context) {
+    flowdb *db = context;
+    fl_chunk_pool_warm(&db->pool, WARM_CHUNKS);
+    return FLOWDB_DONE;
+}
+
+static int64_t ms(uint32_t milliseconds) {
+    return (int64_t)milliseconds * 1000;
+}
+
+static void describe_jobs(const flowdb *db, struct fl_job_spec specs[FL_JOBS]) {
+    const flowdb_config *config = &db->config;
+    int64_t gc_us = (int64_t)config->gc_interval_secs * 1000000;
+    bool syncs = config->wal_sync != FLOWDB_SYNC_ALWAYS;
+    specs[FL_JOB_SYNC] =
+        (struct fl_job_spec){"sync",   LANE_SYNC,    syncs ? ms(config->wal_sync_interval_ms) : 0,
+                             PAUSE_US, PAUSE_MAX_US, run_sync};
+    specs[FL_JOB_FLUSH] = (struct fl_job_spec){
+        "flush", LANE_FLUSH, ms(config->flush_interval_ms), PAUSE_US, PAUSE_MAX_US, run_flush};
+    specs[FL_JOB_MEMORY] =
+        (struct fl_job_spec){"memory", LANE_PREPARE, 0, PAUSE_US, PAUSE_MAX_US, run_memory};
+    specs[FL_JOB_COMPACT] = (struct fl_job_spec){
+        "compaction",  LANE_COMPACT,        FL_MIN(gc_us, (int64_t)COMPACT_LOOK_US),
+        PAUSE_US * 10, PAUSE_BEHIND_MAX_US, run_compact};
+    specs[FL_JOB_GC] =
+        (struct fl_job_spec){"gc", LANE_COMPACT, gc_us, PAUSE_US * 10, PAUSE_BEHIND_MAX_US, run_gc};
+}
+
+/* --------------------------------------------------------------------------------- failures -- */
+
+static const char *const failing[FL_JOBS] = {
+    [FL_JOB_SYNC] = "the log could not be synced",
+    [FL_JOB_FLUSH] = "a memtable could not be flushed",
+    [FL_JOB_MEMORY] = "memory could not be prepared",
+    [FL_JOB_COMPACT] = "a compaction failed",
+    [FL_JOB_GC] = "garbage could not be collected",
+};
+
+/* A full disk or memory has room again some day, and the logs hold what the memtables do: nothing is
+   in doubt, however long it takes. Any other failure that goes on and on is a disk that writes should
+   not rely on. */
+static bool is_hopeless(size_t job, const struct fl_job_report *report) {
+    return job == FL_JOB_FLUSH && report->failed_in_row >= FL_FLUSH_FAILURES_MAX &&
+           report->status != FLOWDB_NO_SPACE && report->status != FLOWDB_NO_MEMORY;
+}
+
+static void job_ended(void *context, size_t job, const struct fl_job_report *report) {
+    flowdb *db = context;
+    if (job == FL_JOB_FLUSH)
+        fl_engine_note_flush(db, report);
+    if (report->failed_in_row == 1)
+        fl_engine_log(db, FLOWDB_LOG_ERROR, "%s, trying again: %s", failing[job], report->message);
+    if (report->failed_in_row > 0)
+        fl_engine_event_note(db, FLOWDB_EVENT_RETRY, report->status,
+                             "the %s is tried again in %" PRId64 " ms: %s", report->name,
+                             report->pause_us / 1000, report->message);
+    if (is_hopeless(job, report)) {
+        char what[128];
+        snprintf(what, sizeof what, "%s %" PRIu32 " times in a row", failing[job],
+                 report->failed_in_row);
+        fl_engine_stop_writes(db, what);
+    }
+}
+
+/* ----------------------------------------------------------------------------- the scheduler -- */
+
+void fl_engine_init_jobs(flowdb *db) {
+    struct fl_job_spec specs[FL_JOBS];
+    describe_jobs(db, specs);
+    fl_scheduler_init(&db->scheduler, db->env.clock, specs, FL_JOBS, db, job_ended);
+}
+
+flowdb_status fl_engine_start_jobs(flowdb *db) {
+    if (db->config.read_only)
+        return FLOWDB_OK;
+    fl_scheduler_want(&db->scheduler, FL_JOB_MEMORY);
+    fl_scheduler_want(&db->scheduler, FL_JOB_COMPACT);
+    if (!db->config.auto_background)
+        return FLOWDB_OK;
+    const char *const names[FL_SCHEDULER_LANES] = {
+        [LANE_FLUSH] = "flowdb-flush",
+        [LANE_SYNC] = db->config.wal_sync != FLOWDB_SYNC_ALWAYS ? "flowdb-sync" : NULL,
+        [LANE_COMPACT] = "flowdb-compact",
+        [LANE_PREPARE] = "flowdb-prepare",
+    };
+    return fl_scheduler_start(&db->scheduler, names);
+}
+
+void fl_engine_stop_jobs(flowdb *db) {
+    atomic_store(&db->closing, true);
+    fl_scheduler_stop(&db->scheduler);
+}
+
+flowdb_status fl_engine_step(flowdb *db, enum fl_engine_job job) {
+    flowdb_status status = fl_engine_check_writable(db);
+    return status == FLOWDB_OK ? fl_scheduler_step(&db->scheduler, job) : status;
+}
+
+flowdb_status fl_engine_step_due(flowdb *db, enum fl_engine_job *job) {
+    flowdb_status status = fl_engine_check_writable(db);
+    if (status != FLOWDB_OK)
+        return status;
+    size_t ran;
+    status = fl_scheduler_step_due(&db->scheduler, &ran);
+    *job = ran == SIZE_MAX ? FL_JOBS : (enum fl_engine_job)ran;
+    return status;
+}
 
 void fl_engine_wake_for_memory(flowdb *db) {
     if (db->config.auto_background && fl_chunk_pool_wants(&db->pool, WARM_CHUNKS / 2))
-        fl_engine_wake(db);
-}
-
-static void *flush_main(void *argument) {
-    flowdb *db = argument;
-    fl_chunk_pool_warm(&db->pool, WARM_CHUNKS);
-    uint32_t longest = FL_MAX(db->config.flush_interval_ms, UINT32_C(10));
-    uint32_t pause = 0; /* milliseconds; grows while flushing fails */
-    while (!wait_at_most(db, pause > 0 ? pause : db->config.flush_interval_ms,
-                         pause > 0 ? NULL : &db->flush_wanted)) {
-        bool flushed = flush_all(db);
-        fl_chunk_pool_warm(&db->pool, WARM_CHUNKS);
-        if (flushed)
-            pause = 0;
-        else
-            pause = FL_MIN(FL_MAX(pause * 2, UINT32_C(10)), longest);
-        if (!flushed)
-            note_retry(db, db->flush_status, "flush", pause);
-    }
-    return NULL;
-}
-
-static void *sync_main(void *argument) {
-    flowdb *db = argument;
-    bool failing = false;
-    while (!wait_at_most(db, db->config.wal_sync_interval_ms, NULL)) {
-        flowdb_status status = fl_engine_sync(db);
-        if (status != FLOWDB_OK && !failing)
-            fl_engine_log(db, FLOWDB_LOG_ERROR, "the log could not be synced: %s",
-                          flowdb_last_error());
-        failing = status != FLOWDB_OK;
-    }
-    return NULL;
-}
-
-static flowdb_status compact_all_rounds(flowdb *db) {
-    bool ran = true;
-    flowdb_status status = FLOWDB_OK;
-    while (ran && status == FLOWDB_OK && !atomic_load(&db->closing)) {
-        ran = false;
-        status = fl_engine_compact_once(db, &ran);
-    }
-    return status;
-}
-
-/* Compacts at the start and after each flush, and collects garbage every gc_interval_secs. */
-static void *compact_main(void *argument) {
-    flowdb *db = argument;
-    int64_t interval_us = (int64_t)db->config.gc_interval_secs * 1000000;
-    int64_t next_gc = fl_clock_monotonic_us(db->env.clock) + interval_us;
-    enum { LOOK_MS = 60000, RETRY_MS = 100 };
-    uint32_t look = FL_MIN(db->config.gc_interval_secs, (uint32_t)LOOK_MS / 1000) * 1000;
-    uint32_t pause = 0; /* milliseconds; grows while compacting fails */
-    do {
-        flowdb_status status = compact_all_rounds(db);
-        if (status == FLOWDB_OK && fl_clock_monotonic_us(db->env.clock) >= next_gc) {
-            status = flowdb_gc(db, NULL);
-            next_gc = fl_clock_monotonic_us(db->env.clock) + interval_us;
-        }
-        if (status != FLOWDB_OK && pause == 0)
-            fl_engine_log(db, FLOWDB_LOG_ERROR, "a compaction failed, trying again: %s",
-                          flowdb_last_error());
-        pause = status == FLOWDB_OK ? 0 : FL_MIN(FL_MAX(pause * 2, RETRY_MS), LOOK_MS);
-        if (pause > 0)
-            note_retry(db, status, "compaction", pause);
-    } while (!wait_at_most(db, pause > 0 ? pause : look, pause > 0 ? NULL : &db->compact_wanted));
-    return NULL;
-}
-
-static flowdb_status start_thread(pthread_t *thread, const char *name, void *(*main)(void *),
-                                  flowdb *db) {
-    int error = pthread_create(thread, NULL, main, db);
-    if (error != 0)
-        return fl_fail(FLOWDB_NO_MEMORY, "cannot start thread %s: error %d", name, error);
-    pthread_setname_np(*thread, name);
-    return FLOWDB_OK;
-}
-
-flowdb_status fl_engine_start_threads(flowdb *db) {
-    if (!db->config.auto_background || db->config.read_only)
-        return FLOWDB_OK;
-    flowdb_status status = start_thread(&db->flush_thread, "flowdb-flush", flush_main, db);
-    db->flush_thread_runs = status == FLOWDB_OK;
-    if (status == FLOWDB_OK && db->config.wal_sync != FLOWDB_SYNC_ALWAYS) {
-        status = start_thread(&db->sync_thread, "flowdb-sync", sync_main, db);
-        db->sync_thread_runs = status == FLOWDB_OK;
-    }
-    if (status == FLOWDB_OK) {
-        status = start_thread(&db->compact_thread, "flowdb-compact", compact_main, db);
-        db->compact_thread_runs = status == FLOWDB_OK;
-    }
-    if (status != FLOWDB_OK)
-        fl_engine_stop_threads(db);
-    return status;
-}
-
-void fl_engine_stop_threads(flowdb *db) {
-    atomic_store(&db->closing, true);
-    pthread_mutex_lock(&db->state_lock);
-    db->stopping = true;
-    pthread_cond_broadcast(&db->state_changed);
-    pthread_mutex_unlock(&db->state_lock);
-    if (db->flush_thread_runs)
-        pthread_join(db->flush_thread, NULL);
-    if (db->sync_thread_runs)
-        pthread_join(db->sync_thread, NULL);
-    if (db->compact_thread_runs)
-        pthread_join(db->compact_thread, NULL);
-    db->flush_thread_runs = db->sync_thread_runs = db->compact_thread_runs = false;
+        fl_scheduler_want(&db->scheduler, FL_JOB_MEMORY);
 }

@@ -13,28 +13,9 @@ static bool is_full(const flowdb *db, const struct fl_memtable *active, size_t p
     return fl_memtable_bytes(active) >= memtable_max || log_size > log_max;
 }
 
-/* Waits until the flush thread has made room. Where it cannot flush, neither can the caller wait
-   for ever: it gets the reason. */
-static flowdb_status wait_for_room(flowdb *db) {
-    fl_engine_wake(db);
-    pthread_mutex_lock(&db->state_lock);
-    flowdb_status status = FLOWDB_OK;
-    while (atomic_load(&db->frozen_count) >= db->config.max_frozen_memtables &&
-           !atomic_load(&db->stopped_writes)) {
-        if (db->flush_status != FLOWDB_OK) {
-            status = fl_fail(db->flush_status, "memory is full and cannot be flushed: %s",
-                             db->flush_message);
-            break;
-        }
-        pthread_cond_wait(&db->state_changed, &db->state_lock);
-    }
-    pthread_mutex_unlock(&db->state_lock);
-    return status;
-}
-
 static flowdb_status make_room(flowdb *db) {
     if (db->config.auto_background)
-        return wait_for_room(db);
+        return fl_engine_wait_for_room(db);
     flowdb_status status = fl_engine_flush_oldest(db);
     return status == FLOWDB_DONE ? FLOWDB_OK : status;
 }
@@ -57,7 +38,7 @@ flowdb_status fl_engine_begin_commit(flowdb *db, size_t payload_size) {
         if (status == FLOWDB_OK && room) {
             status = fl_engine_freeze(db);
             if (status == FLOWDB_OK) {
-                fl_engine_wake(db);
+                fl_scheduler_want(&db->scheduler, FL_JOB_FLUSH);
                 return FLOWDB_OK;
             }
         }

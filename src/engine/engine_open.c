@@ -1,7 +1,6 @@
 /* Opening and closing. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "engine/recovery.h"
 
@@ -16,11 +15,7 @@ static void init_locks(flowdb *db) {
     pthread_mutex_init(&db->version_lock, NULL);
     pthread_mutex_init(&db->state_lock, NULL);
     pthread_mutex_init(&db->event_lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&db->state_changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&db->state_changed, NULL);
 }
 
 /* Chunks of about a thirtieth of a memtable, so that rounding up to them stays small. */
@@ -40,6 +35,7 @@ static flowdb_status create_handle(const flowdb_config *config, const struct fl_
     db->env = *env;
     db->config = *config;
     init_locks(db);
+    fl_engine_init_jobs(db);
     size_t chunk = chunk_size(config);
     size_t memtable = (size_t)config->memtable_size_mb << 20;
     fl_chunk_pool_init(&db->pool, env->alloc, chunk, memtable / chunk + 2);
@@ -72,6 +68,7 @@ static void destroy_handle(flowdb *db) {
     fl_release(alloc, (void *)(uintptr_t)db->config.data_dir);
     fl_release(alloc, db->wal_dir);
     fl_release(alloc, db->sst_dir);
+    fl_scheduler_deinit(&db->scheduler);
     pthread_mutex_destroy(&db->flush_lock);
     pthread_mutex_destroy(&db->compaction_lock);
     pthread_mutex_destroy(&db->sync_lock);
@@ -352,7 +349,7 @@ static flowdb_status open_for_writing(flowdb *db) {
     if (status == FLOWDB_OK) {
         db->next_sync_us =
             fl_clock_monotonic_us(db->env.clock) + (int64_t)db->config.wal_sync_interval_ms * 1000;
-        status = fl_engine_start_threads(db);
+        status = fl_engine_start_jobs(db);
     }
     return status;
 }
@@ -398,7 +395,7 @@ flowdb_status flowdb_close(flowdb *db) {
                        iterators);
     flowdb_status status = FLOWDB_OK;
     if (!db->config.read_only) {
-        fl_engine_stop_threads(db);
+        fl_engine_stop_jobs(db);
         status = flowdb_flush(db);
         if (status == FLOWDB_OK)
             status = fl_engine_retire_all_logs(db);

@@ -5,6 +5,7 @@
 #     make test      every test, and again under the sanitizers
 #     make install   PREFIX=/usr/local DESTDIR=
 #     make bench     the benchmarks; ARGS= passes flags
+#     make bench-peers the same workloads on other stores, into docs/benchmarks.md; needs Rust
 #     make check     layout, layers and linters
 #     make clean     removes build/
 #
@@ -17,7 +18,7 @@ ARGS =
 JOBS := $(shell nproc)
 RELEASE := build/release
 
-.PHONY: run build test install bench check clean
+.PHONY: run build test install bench bench-peers check clean
 .PHONY: debug asan tsan fuzz coverage packages test-packages test-release test-asan test-tsan
 .PHONY: check-layers check-format check-lint
 # A build uses every core by itself, and two at once would write the same files.
@@ -41,6 +42,10 @@ install: $(RELEASE)/build.ninja
 bench: $(RELEASE)/build.ninja
 	@cmake --build $(RELEASE) -j $(JOBS) --target flowdb-bench
 	$(RELEASE)/bench/flowdb-bench $(ARGS)
+
+bench-peers:
+	@scripts/install-packages library peers
+	scripts/bench-peers $(ARGS)
 
 # All three run, whatever becomes of the first.
 test: test-packages

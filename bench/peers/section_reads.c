@@ -63,7 +63,9 @@ static void get_latencies(struct reading *reading) {
                                  target->ts);
         latencies[i] = (uint32_t)((peers_now() - start) * 1e9);
     }
-    peers_latencies(reading->peers, "point", latencies, reading->reads);
+    char name[128];
+    snprintf(name, sizeof name, "point%s", reading->suffix);
+    peers_latencies(reading->peers, name, latencies, reading->reads);
     free(latencies);
 }
 

@@ -16,7 +16,10 @@ static void check(const char *what, int error) {
 }
 
 static const char *version(void) {
-    return MDB_VERSION_STRING + sizeof "LMDB" - 1;
+    static char text[32];
+    snprintf(text, sizeof text, "%d.%d.%d", MDB_VERSION_MAJOR, MDB_VERSION_MINOR,
+             MDB_VERSION_PATCH);
+    return text;
 }
 
 /* Without MDB_NOSYNC each batch would wait for the disk; with it the kernel has it. */

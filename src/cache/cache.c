@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "base/bytes.h"
+#include "base/stripe.h"
 
 #define SHARDS_MAX 64
 #define SHARD_SMALLEST ((size_t)2 << 20) /* fewer shards rather than smaller ones */
@@ -23,8 +24,17 @@ struct shard {
     char padding[64];
 };
 
+/* What one stripe's threads found and did not find. */
+struct tally {
+    _Alignas(FL_STRIPE_BYTES) _Atomic uint64_t hits;
+    _Atomic uint64_t misses;
+};
+
 struct fl_cache {
+    struct tally tallies[FL_STRIPES];
     const struct fl_alloc *alloc;
+    void *memory; /* that this lies in, aligned */
+    _Atomic uint64_t pinned_bytes;
     size_t shard_capacity;
     size_t shard_count; /* a power of two */
     struct shard shards[];
@@ -35,16 +45,33 @@ void fl_cached_init(struct fl_cached *cached, void (*destroy)(struct fl_cached *
     atomic_init(&cached->refs, 1);
 }
 
+void fl_cached_end(struct fl_cached *cached) {
+    if (cached->cache != NULL)
+        atomic_fetch_sub_explicit(&cached->cache->pinned_bytes, cached->charge,
+                                  memory_order_relaxed);
+    cached->destroy(cached);
+}
+
+/* glibc's malloc: a header of 8 bytes, multiples of 16, a rest that is too small to be split off; pages
+   of their own from 128 KiB on. */
+size_t fl_cache_charge(size_t size) {
+    size_t heap = (size + 8 + 15) / 16 * 16 + 16;
+    return heap < (size_t)128 << 10 ? heap : (size + 16 + 4095) / 4096 * 4096;
+}
+
 flowdb_status fl_cache_create(const struct fl_alloc *alloc, size_t capacity,
                               struct fl_cache **cache) {
     size_t count = 1;
     while (count < SHARDS_MAX && capacity / (count * 2) >= SHARD_SMALLEST)
         count *= 2;
-    size_t size = sizeof **cache + count * sizeof(struct shard);
-    struct fl_cache *made = fl_allocate_zeroed(alloc, 1, size);
-    if (made == NULL)
+    size_t size = FL_STRIPE_BYTES + sizeof **cache + count * sizeof(struct shard);
+    uint8_t *memory = fl_allocate_zeroed(alloc, 1, size);
+    if (memory == NULL)
         return fl_fail_memory("the block cache", size);
+    size_t behind = (uintptr_t)memory % FL_STRIPE_BYTES;
+    struct fl_cache *made = (struct fl_cache *)(void *)(memory + (FL_STRIPE_BYTES - behind));
     made->alloc = alloc;
+    made->memory = memory;
     made->shard_capacity = capacity / count;
     made->shard_count = count;
     for (size_t i = 0; i < count; i++)
@@ -58,7 +85,7 @@ void fl_cache_destroy(struct fl_cache *cache) {
         return;
     for (size_t i = 0; i < cache->shard_count; i++)
         pthread_mutex_destroy(&cache->shards[i].lock);
-    fl_release(cache->alloc, cache);
+    fl_release(cache->alloc, cache->memory);
 }
 
 static struct shard *shard_of(struct fl_cache *cache, const struct fl_cache_slot *slot) {
@@ -82,7 +109,7 @@ static void settle_takers(struct fl_cache_slot *slot, uint64_t word) {
         atomic_fetch_sub_explicit(&cached->refs, takers, memory_order_relaxed);
 }
 
-struct fl_cached *fl_cache_get(struct fl_cache_slot *slot) {
+static struct fl_cached *take(struct fl_cache_slot *slot) {
     uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
     do {
         if (word == 0)
@@ -94,6 +121,13 @@ struct fl_cached *fl_cache_get(struct fl_cache_slot *slot) {
         settle_takers(slot, word + ONE_TAKER);
     if (!atomic_load_explicit(&cached->used, memory_order_relaxed))
         atomic_store_explicit(&cached->used, true, memory_order_relaxed);
+    return cached;
+}
+
+struct fl_cached *fl_cache_get(struct fl_cache *cache, struct fl_cache_slot *slot) {
+    struct fl_cached *cached = take(slot);
+    struct tally *tally = &cache->tallies[fl_stripe()];
+    fl_stripe_count(cached != NULL ? &tally->hits : &tally->misses, 1);
     return cached;
 }
 
@@ -112,14 +146,22 @@ static void link_entry(struct shard *shard, struct fl_cached *cached, bool hot) 
     *(cached->hotter != NULL ? &cached->hotter->colder : &shard->hottest) = cached;
 }
 
-/* Takes the entry out of slot and list; true where nobody refers to it any more. */
+/* Takes the entry out of slot and list; true where nobody refers to it any more. Who still does will
+   find it among the pinned, which is why it is put there before it can go. */
 static bool take_out(struct shard *shard, struct fl_cached *cached) {
     unlink_entry(shard, cached);
     shard->bytes -= cached->charge;
     shard->entries--;
     uint64_t word = atomic_exchange_explicit(&cached->slot->word, 0, memory_order_acq_rel);
     int64_t change = (int64_t)(word >> 48) - IN_SLOT;
-    return atomic_fetch_add_explicit(&cached->refs, change, memory_order_acq_rel) + change == 0;
+    struct fl_cache *cache = cached->cache;
+    size_t charge = cached->charge;
+    atomic_fetch_add_explicit(&cache->pinned_bytes, charge, memory_order_relaxed);
+    bool dead =
+        atomic_fetch_add_explicit(&cached->refs, change, memory_order_acq_rel) + change == 0;
+    if (dead)
+        atomic_fetch_sub_explicit(&cache->pinned_bytes, charge, memory_order_relaxed);
+    return dead;
 }
 
 /* Throws out from the cold end until no more than `most` bytes are left. Returns what is to be
@@ -157,11 +199,12 @@ struct fl_cached *fl_cache_put(struct fl_cache *cache, struct fl_cache_slot *slo
         return cached;
     struct shard *shard = shard_of(cache, slot);
     pthread_mutex_lock(&shard->lock);
-    struct fl_cached *there = fl_cache_get(slot);
+    struct fl_cached *there = take(slot);
     struct fl_cached *dead = NULL;
     if (there == NULL) {
         dead = make_room(shard, cache->shard_capacity - charge);
         cached->charge = charge;
+        cached->cache = cache;
         cached->slot = slot;
         atomic_fetch_add_explicit(&cached->refs, IN_SLOT, memory_order_relaxed);
         link_entry(shard, cached, hot);
@@ -199,4 +242,10 @@ void fl_cache_counts(struct fl_cache *cache, struct fl_cache_counts *counts) {
         counts->evictions += shard->evictions;
         pthread_mutex_unlock(&shard->lock);
     }
+    for (size_t i = 0; i < FL_STRIPES; i++) {
+        struct tally *tally = &cache->tallies[i];
+        counts->hits += atomic_load_explicit(&tally->hits, memory_order_relaxed);
+        counts->misses += atomic_load_explicit(&tally->misses, memory_order_relaxed);
+    }
+    counts->pinned_bytes = atomic_load_explicit(&cache->pinned_bytes, memory_order_relaxed);
 }

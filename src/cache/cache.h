@@ -32,6 +32,7 @@ struct fl_cached {
     /* the cache's */
     _Atomic bool used;
     size_t charge;
+    struct fl_cache *cache; /* NULL: was never in one */
     struct fl_cache_slot *slot;
     struct fl_cached *hotter, *colder; /* guarded by the shard's lock */
 };
@@ -41,9 +42,10 @@ void fl_cached_init(struct fl_cached *cached, void (*destroy)(struct fl_cached *
 static inline void fl_cached_ref(struct fl_cached *cached) {
     atomic_fetch_add_explicit(&cached->refs, 1, memory_order_relaxed);
 }
+void fl_cached_end(struct fl_cached *cached); /* the last reference is gone */
 static inline void fl_cached_unref(struct fl_cached *cached) {
     if (atomic_fetch_sub_explicit(&cached->refs, 1, memory_order_acq_rel) == 1)
-        cached->destroy(cached);
+        fl_cached_end(cached);
 }
 
 /* A capacity of 0 caches nothing. Thread-safe. Must outlive every slot that is used with it. */
@@ -52,8 +54,13 @@ flowdb_status fl_cache_create(const struct fl_alloc *alloc, size_t capacity,
 /* All slots must have been emptied. NULL is fine. */
 void fl_cache_destroy(struct fl_cache *cache);
 
-/* What the slot holds, with a reference for the caller; NULL if it is empty. No lock. */
-struct fl_cached *fl_cache_get(struct fl_cache_slot *slot);
+/* What the slot holds, with a reference for the caller; NULL if it is empty. No lock. Counted as a hit
+   or a miss. */
+struct fl_cached *fl_cache_get(struct fl_cache *cache, struct fl_cache_slot *slot);
+
+/* What an allocation of so many bytes costs, the allocator's own share included: the charge to put
+   things in with. */
+size_t fl_cache_charge(size_t size);
 
 /*
  * Puts a thing into the slot, unless something is there already: then that takes its place and the
@@ -67,8 +74,11 @@ struct fl_cached *fl_cache_put(struct fl_cache *cache, struct fl_cache_slot *slo
 /* Empties the slot. */
 void fl_cache_drop(struct fl_cache *cache, struct fl_cache_slot *slot);
 
+/* Hits and misses are nearly exact: see fl_stripe_count. */
 struct fl_cache_counts {
     uint64_t bytes, entries, evictions;
+    uint64_t pinned_bytes; /* thrown out or dropped, but still in readers' hands */
+    uint64_t hits, misses;
 };
 void fl_cache_counts(struct fl_cache *cache, struct fl_cache_counts *counts);
 

@@ -114,7 +114,7 @@ flowdb_status fl_table_load_block(struct fl_table *table, struct fl_index_at at,
         return read_block(table, at, read, window, block);
     struct fl_cache_slot *slot =
         &table->slots[table->index.partitions[at.partition]->first_block + at.block];
-    struct fl_cached *cached = fl_cache_get(slot);
+    struct fl_cached *cached = fl_cache_get(table->cache, slot);
     if (cached == NULL) {
         struct fl_block *fresh;
         flowdb_status status = read_block(table, at, read, window, &fresh);
@@ -123,7 +123,8 @@ flowdb_status fl_table_load_block(struct fl_table *table, struct fl_index_at at,
         cached = &fresh->cached;
         /* What was not verified is for nobody else. A scan's blocks go to the cold end. */
         if (read->fill_cache && read->verify_checksums)
-            cached = fl_cache_put(table->cache, slot, cached, fresh->memory, window == NULL);
+            cached = fl_cache_put(table->cache, slot, cached, fl_cache_charge(fresh->memory),
+                                  window == NULL);
     }
     *block = (struct fl_block *)(void *)cached;
     return FLOWDB_OK;

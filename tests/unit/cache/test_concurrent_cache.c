@@ -53,7 +53,7 @@ static void *use(void *argument) {
             fl_cache_drop(world->cache, slot);
             continue;
         }
-        struct fl_cached *found = fl_cache_get(slot);
+        struct fl_cached *found = fl_cache_get(world->cache, slot);
         if (found == NULL)
             found = fl_cache_put(world->cache, slot, make_thing(world, at), 100, i % 3 != 0);
         const struct thing *thing = (const struct thing *)(const void *)found;
@@ -77,6 +77,7 @@ static void frees_each_thing_once_and_not_before_the_last_reader_lets_go(void **
     fl_cache_counts(world.cache, &counts);
     assert_true(counts.bytes <= SLOTS * 100 / 2);
     assert_true(counts.evictions > 0);
+    assert_int_equal(counts.pinned_bytes, 0);
     for (int i = 0; i < SLOTS; i++)
         fl_cache_drop(world.cache, &world.slots[i]);
     assert_int_equal(atomic_load(&world.wrong), 0);

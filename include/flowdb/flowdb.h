@@ -410,6 +410,25 @@ FLOWDB_API flowdb_status flowdb_gc(flowdb *db, uint64_t *records_purged);
 /* Makes everything written before the call survive a power cut (fdatasync of the logs). */
 FLOWDB_API flowdb_status flowdb_sync(flowdb *db);
 
+/*
+ * Copies the database into the directory `dir`, which must be absent or empty, while reads and
+ * writes go on: a database of its own, to be opened, moved or copied like any other. It holds all
+ * that was written before the call, also what wal_sync has only buffered, and each batch whole or
+ * not at all; it is on the disk when the call returns. data_dir/checkpoints/NAME is the usual place,
+ * which opening and collecting garbage leave alone; missing parents are created.
+ *
+ * Tables are hard-linked where `dir` is on the same file system, and copied otherwise; logs are
+ * copied. So it costs little time, and space only as the tables that it shares are compacted away.
+ * It is made beside its target, as `dir`.partial-checkpoint, and renamed at the end. A failure
+ * removes what was made; what a crash leaves there goes with the next checkpoint to the same place.
+ *
+ * Thread-safe; one at a time, others wait. Writers wait while buffered writes are handed to the
+ * kernel, not for copying. FLOWDB_INVALID_ARGUMENT (`dir` holds something), FLOWDB_READ_ONLY (a
+ * read-only handle cannot keep the writer from removing files), FLOWDB_NO_SPACE, FLOWDB_IO_ERROR,
+ * FLOWDB_NO_MEMORY.
+ */
+FLOWDB_API flowdb_status flowdb_checkpoint(flowdb *db, const char *dir);
+
 /* --------------------------------------------------------------------------------- observe -- */
 
 typedef enum flowdb_event_kind {

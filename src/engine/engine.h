@@ -4,6 +4,7 @@
  * Locks, in the order in which they may be taken (a later one while an earlier one is held, never
  * the other way round):
  *
+ *   checkpoint_lock one checkpoint at a time
  *   flush_lock     one flush at a time, from the oldest frozen memtable to its table
  *   compaction_lock one compaction or garbage collection at a time
  *   manifest_lock  edits of the manifest and the set of tables
@@ -71,6 +72,7 @@ struct flowdb {
     struct fl_cache *cache; /* of decoded blocks */
     int64_t opened_wall_us, opened_monotonic_us;
 
+    pthread_mutex_t checkpoint_lock;
     pthread_mutex_t flush_lock;
     pthread_mutex_t compaction_lock;
     pthread_mutex_t sync_lock;

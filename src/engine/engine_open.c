@@ -3,10 +3,12 @@
 #include <stdio.h>
 
 #include "engine/recovery.h"
+#include "fs/files.h"
 
 /* ------------------------------------------------------------------------------- the handle -- */
 
 static void init_locks(flowdb *db) {
+    pthread_mutex_init(&db->checkpoint_lock, NULL);
     pthread_mutex_init(&db->flush_lock, NULL);
     pthread_mutex_init(&db->compaction_lock, NULL);
     pthread_mutex_init(&db->sync_lock, NULL);
@@ -69,6 +71,7 @@ static void destroy_handle(flowdb *db) {
     fl_release(alloc, db->wal_dir);
     fl_release(alloc, db->sst_dir);
     fl_scheduler_deinit(&db->scheduler);
+    pthread_mutex_destroy(&db->checkpoint_lock);
     pthread_mutex_destroy(&db->flush_lock);
     pthread_mutex_destroy(&db->compaction_lock);
     pthread_mutex_destroy(&db->sync_lock);
@@ -99,38 +102,14 @@ static flowdb_status require_database(flowdb *db) {
     return status;
 }
 
-/* Creates a directory and its missing parents, each entry durable. */
-static flowdb_status create_dirs(flowdb *db, char *path) {
-    bool there = false;
-    flowdb_status status = fl_fs_exists(db->env.fs, path, &there);
-    if (status != FLOWDB_OK || there)
-        return status;
-    char *slash = strrchr(path, '/');
-    if (slash != NULL && slash != path) {
-        *slash = '\0';
-        status = create_dirs(db, path);
-        if (status == FLOWDB_OK) {
-            *slash = '/';
-            status = fl_fs_create_dir(db->env.fs, path);
-            *slash = '\0';
-        }
-        if (status == FLOWDB_OK)
-            status = fl_fs_sync_dir(db->env.fs, path);
-        *slash = '/';
-        return status;
-    }
-    status = fl_fs_create_dir(db->env.fs, path);
-    return status == FLOWDB_OK ? fl_fs_sync_dir(db->env.fs, slash == path ? "/" : ".") : status;
-}
-
 static flowdb_status prepare_dirs(flowdb *db) {
     flowdb_status status = FLOWDB_OK;
     if (!db->config.create_if_missing)
         status = require_database(db);
     if (status == FLOWDB_OK)
-        status = create_dirs(db, db->wal_dir);
+        status = fl_fs_create_dirs(db->env.fs, db->wal_dir);
     if (status == FLOWDB_OK)
-        status = create_dirs(db, db->sst_dir);
+        status = fl_fs_create_dirs(db->env.fs, db->sst_dir);
     return status;
 }
 

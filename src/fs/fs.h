@@ -49,6 +49,7 @@ struct fl_fs_ops {
                           struct fl_file **file);
     flowdb_status (*create_dir)(struct fl_fs *fs, const char *path);
     flowdb_status (*remove)(struct fl_fs *fs, const char *path);
+    flowdb_status (*remove_dir)(struct fl_fs *fs, const char *path);
     flowdb_status (*rename)(struct fl_fs *fs, const char *from, const char *to);
     flowdb_status (*link)(struct fl_fs *fs, const char *from, const char *to);
     flowdb_status (*list)(struct fl_fs *fs, const char *path,
@@ -77,7 +78,11 @@ static inline flowdb_status fl_fs_create_dir(struct fl_fs *fs, const char *path)
 static inline flowdb_status fl_fs_remove(struct fl_fs *fs, const char *path) {
     return fs->ops->remove(fs, path);
 }
-/* Replaces `to` atomically. */
+/* An empty directory. */
+static inline flowdb_status fl_fs_remove_dir(struct fl_fs *fs, const char *path) {
+    return fs->ops->remove_dir(fs, path);
+}
+/* Replaces `to` atomically: a file a file, a directory an empty directory. */
 static inline flowdb_status fl_fs_rename(struct fl_fs *fs, const char *from, const char *to) {
     return fs->ops->rename(fs, from, to);
 }

@@ -223,6 +223,11 @@ static flowdb_status posix_remove(struct fl_fs *fs, const char *path) {
     return unlink(path) == 0 ? FLOWDB_OK : fail_errno("remove", path);
 }
 
+static flowdb_status posix_remove_dir(struct fl_fs *fs, const char *path) {
+    (void)fs;
+    return rmdir(path) == 0 ? FLOWDB_OK : fail_errno("remove directory", path);
+}
+
 static flowdb_status posix_rename(struct fl_fs *fs, const char *from, const char *to) {
     (void)fs;
     return rename(from, to) == 0 ? FLOWDB_OK : fail_errno("rename", from);
@@ -325,6 +330,7 @@ struct fl_fs *fl_fs_posix(void) {
         .open = posix_open,
         .create_dir = posix_create_dir,
         .remove = posix_remove,
+        .remove_dir = posix_remove_dir,
         .rename = posix_rename,
         .link = posix_link,
         .list = posix_list,

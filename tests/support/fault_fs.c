@@ -21,9 +21,9 @@ static struct fault_file *file_of(struct fl_file *file) {
 
 const char *fault_op_name(enum fault_op op) {
     static const char *const names[FAULT_OPS] = {
-        "open",     "create",   "read",       "write",  "sync",      "truncate",
-        "allocate", "size",     "create_dir", "remove", "rename",    "link",
-        "list",     "sync_dir", "exists",     "lock",   "free_space"};
+        "open",     "create", "read",       "write",  "sync",       "truncate",
+        "allocate", "size",   "create_dir", "remove", "remove_dir", "rename",
+        "link",     "list",   "sync_dir",   "exists", "lock",       "free_space"};
     return names[op];
 }
 
@@ -206,6 +206,10 @@ static flowdb_status fault_remove(struct fl_fs *fs, const char *path) {
     CALL(fault_of(fs), FAULT_REMOVE, path, fl_fs_remove(fl_fs_posix(), path));
 }
 
+static flowdb_status fault_remove_dir(struct fl_fs *fs, const char *path) {
+    CALL(fault_of(fs), FAULT_REMOVE_DIR, path, fl_fs_remove_dir(fl_fs_posix(), path));
+}
+
 static flowdb_status fault_rename(struct fl_fs *fs, const char *from, const char *to) {
     CALL(fault_of(fs), FAULT_RENAME, to, fl_fs_rename(fl_fs_posix(), from, to));
 }
@@ -242,6 +246,7 @@ void fault_fs_init(struct fault_fs *fault) {
         .open = fault_open,
         .create_dir = fault_create_dir,
         .remove = fault_remove,
+        .remove_dir = fault_remove_dir,
         .rename = fault_rename,
         .link = fault_link,
         .list = fault_list,

@@ -22,6 +22,7 @@ enum fault_op {
     FAULT_SIZE,
     FAULT_CREATE_DIR,
     FAULT_REMOVE,
+    FAULT_REMOVE_DIR,
     FAULT_RENAME,
     FAULT_LINK,
     FAULT_LIST,

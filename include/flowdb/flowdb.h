@@ -432,11 +432,11 @@ FLOWDB_API flowdb_status flowdb_checkpoint(flowdb *db, const char *dir);
 /* --------------------------------------------------------------------------------- observe -- */
 
 typedef enum flowdb_event_kind {
-    FLOWDB_EVENT_OPEN,       /* logs were read back (inputs) and written to tables (outputs) */
-    FLOWDB_EVENT_FLUSH,      /* a memtable (input) became a table (output) */
-    FLOWDB_EVENT_COMPACTION, /* tables were merged into others */
-    FLOWDB_EVENT_GC,         /* tables whose every record was expired (inputs) were dropped */
-    FLOWDB_EVENT_CHECKPOINT,
+    FLOWDB_EVENT_OPEN,           /* logs were read back (inputs) and written to tables (outputs) */
+    FLOWDB_EVENT_FLUSH,          /* a memtable (input) became a table (output) */
+    FLOWDB_EVENT_COMPACTION,     /* tables were merged into others */
+    FLOWDB_EVENT_GC,             /* tables whose every record was expired (inputs) were dropped */
+    FLOWDB_EVENT_CHECKPOINT,     /* tables and logs (inputs) were linked or copied */
     FLOWDB_EVENT_RETRY,          /* what failed, with status and message, will be tried again */
     FLOWDB_EVENT_WRITES_STOPPED, /* from now on writes are refused; the message says why */
     FLOWDB_EVENT_WRITES_RESUMED

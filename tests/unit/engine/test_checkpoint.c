@@ -168,6 +168,19 @@ static void tables_are_copied_where_they_cannot_be_linked(void **state) {
     assert_holds(engine, target_of(engine), FILLED);
 }
 
+static void a_checkpoint_is_an_event(void **state) {
+    struct engine *engine = *state;
+    fill(engine);
+    engine_assert_ok(flowdb_checkpoint(engine->db, target_of(engine)));
+    flowdb_events events = {0};
+    engine_assert_ok(flowdb_list_events(engine->db, &events));
+    const flowdb_event *last = events.events[events.count - 1];
+    assert_int_equal(last->kind, FLOWDB_EVENT_CHECKPOINT);
+    assert_int_equal(last->status, FLOWDB_OK);
+    assert_int_equal(last->inputs, engine->db->version->table_count + engine->db->log_count);
+    flowdb_events_free(&events);
+}
+
 /* ---- failures */
 
 static void assert_no_trace(struct engine *engine, const char *what) {
@@ -300,6 +313,7 @@ int main(void) {
         ENGINE_TEST(a_target_that_holds_something_is_refused_and_an_empty_one_taken),
         ENGINE_TEST(a_read_only_handle_makes_none),
         ENGINE_TEST(tables_are_copied_where_they_cannot_be_linked),
+        ENGINE_TEST(a_checkpoint_is_an_event),
         ENGINE_TEST(a_checkpoint_that_fails_at_any_file_operation_leaves_nothing),
         ENGINE_TEST(a_checkpoint_without_memory_leaves_nothing),
         ENGINE_TEST(a_kill_at_any_file_operation_leaves_nothing_that_looks_whole),

@@ -1,4 +1,4 @@
-/* An allocator that counts what is alive and fails on demand. One thread. */
+/* An allocator that counts what is alive and fails on demand. Thread-safe, but for when to fail. */
 #ifndef TESTS_SUPPORT_FAILING_ALLOC_H
 #define TESTS_SUPPORT_FAILING_ALLOC_H
 
@@ -8,11 +8,11 @@
 #include "base/alloc.h"
 
 struct failing_alloc {
-    struct fl_alloc alloc; /* hand this out */
-    uint64_t calls;        /* allocations that were asked for, grown ones too */
-    uint64_t fail_at;      /* the call that fails, from 1; 0: none */
-    bool persistent;       /* all after it fail too */
-    int64_t live;          /* allocations that are not released */
+    struct fl_alloc alloc;  /* hand this out */
+    _Atomic uint64_t calls; /* allocations that were asked for, grown ones too */
+    uint64_t fail_at;       /* the call that fails, from 1; 0: none */
+    bool persistent;        /* all after it fail too */
+    _Atomic int64_t live;   /* allocations that are not released */
 };
 
 void failing_alloc_init(struct failing_alloc *failing);

@@ -266,14 +266,18 @@ void fault_fs_deinit(struct fault_fs *fault) {
 
 void fault_fs_arm(struct fault_fs *fault, uint64_t at, bool persistent, enum fault_way way,
                   flowdb_status status) {
+    pthread_mutex_lock(&fault->lock);
     fault->calls = 0;
     fault->failures = 0;
     fault->fail_at = at;
     fault->persistent = persistent;
     fault->way = way;
     fault->status = status;
+    pthread_mutex_unlock(&fault->lock);
 }
 
 void fault_fs_disarm(struct fault_fs *fault) {
+    pthread_mutex_lock(&fault->lock);
     fault->fail_at = 0;
+    pthread_mutex_unlock(&fault->lock);
 }

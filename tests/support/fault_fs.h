@@ -43,7 +43,7 @@ enum fault_way {
     FAULT_WAYS
 };
 
-/* Thread-safe, but for changing its settings. */
+/* Thread-safe, but for changing its settings other than by arming and disarming. */
 struct fault_fs {
     struct fl_fs fs; /* hand this out */
 

@@ -13,8 +13,9 @@ static bool is_full(const flowdb *db, const struct fl_memtable *active, size_t p
     return fl_memtable_bytes(active) >= memtable_max || log_size > log_max;
 }
 
+/* A close has ended the threads, and flushes by itself. */
 static flowdb_status make_room(flowdb *db) {
-    if (db->config.auto_background)
+    if (db->config.auto_background && !atomic_load(&db->closing))
         return fl_engine_wait_for_room(db);
     flowdb_status status = fl_engine_flush_oldest(db);
     return status == FLOWDB_DONE ? FLOWDB_OK : status;

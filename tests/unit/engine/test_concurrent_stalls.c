@@ -252,6 +252,31 @@ static void a_close_cuts_a_compaction_short(void **state) {
     assert_string_equal(last, then_last);
 }
 
+/* No thread is left that would make room for what is in memory still. */
+static void a_close_does_not_wait_for_a_flush_that_will_not_come(void **state) {
+    struct engine *engine = *state;
+    engine->fault.path_part = ".sst";
+    fault_fs_arm(&engine->fault, 1, false, FAULT_BEFORE, FLOWDB_IO_ERROR);
+    engine->config.auto_background = true;
+    engine->config.max_frozen_memtables = 1;
+    engine_open(engine);
+    /* Four fill a memtable: one is frozen, the active one is full. The clock stands still, and so the
+       pause after the failed flush does not end. */
+    for (int64_t i = 0; i < 8; i++)
+        engine_assert_ok(put_large(engine->db, "k", i));
+    struct fl_job_report report;
+    do {
+        sched_yield();
+        fl_scheduler_report(&engine->db->scheduler, FL_JOB_FLUSH, &report);
+    } while (report.failures == 0);
+    engine_reopen(engine);
+    flowdb_result result = {0};
+    flowdb_range all = flowdb_range_all();
+    engine_assert_ok(flowdb_query(engine->db, &all, NULL, &result));
+    assert_int_equal(result.count, 8);
+    flowdb_result_free(&result);
+}
+
 int main(void) {
     alarm(WATCHDOG_SECONDS);
     const struct CMUnitTest tests[] = {
@@ -260,6 +285,7 @@ int main(void) {
         ENGINE_TEST(waiting_writers_get_the_reason_where_flushing_fails),
         ENGINE_TEST(waiting_writers_wake_when_writes_stop),
         ENGINE_TEST(a_close_cuts_a_compaction_short),
+        ENGINE_TEST(a_close_does_not_wait_for_a_flush_that_will_not_come),
     };
     return cmocka_run_group_tests_name("stalls", tests, NULL, NULL);
 }

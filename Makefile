@@ -19,7 +19,7 @@ JOBS := $(shell nproc)
 RELEASE := build/release
 
 .PHONY: run build test install bench bench-peers check clean
-.PHONY: debug asan tsan fuzz coverage packages test-packages test-release test-asan test-tsan
+.PHONY: debug asan tsan fuzz coverage packages test-packages test-release test-asan test-tsan test-fuzz
 .PHONY: check-layers check-format check-lint
 # A build uses every core by itself, and two at once would write the same files.
 .NOTPARALLEL:
@@ -47,9 +47,9 @@ bench-peers:
 	@scripts/install-packages library peers
 	scripts/bench-peers $(ARGS)
 
-# All three run, whatever becomes of the first.
+# All of them run, whatever becomes of the first.
 test: test-packages
-	@$(MAKE) --no-print-directory --keep-going test-release test-asan test-tsan
+	@$(MAKE) --no-print-directory --keep-going test-release test-asan test-tsan test-fuzz
 
 test-release: test-packages
 	cmake --preset release -DFLOWDB_TESTS=ON --log-level=WARNING
@@ -65,6 +65,12 @@ test-asan: asan
 
 test-tsan: tsan
 	ctest --preset tsan -j $(JOBS) -L concurrent
+
+test-fuzz:
+	@scripts/install-packages library server tests fuzz
+	cmake --preset fuzz --log-level=WARNING
+	cmake --build --preset fuzz -j $(JOBS)
+	ctest --preset fuzz -j $(JOBS)
 
 check:
 	@scripts/install-packages library server tests checks

@@ -22,7 +22,7 @@ enum fl_json_type {
 struct fl_json_event {
     enum fl_json_type type;
     flowdb_slice text; /* valid during the call */
-    unsigned depth;    /* brackets that were open before this event */
+    unsigned depth;    /* brackets around it: a bracket has the same as the one that closes it */
 };
 
 /* False ends the reading: the reader then reports FL_JSON_STOPPED. */

@@ -58,6 +58,15 @@ static flowdb_status reserve_tables(struct fl_manifest_state *state, size_t coun
     return FLOWDB_OK;
 }
 
+/* Is the table among those that the edit adds before it? */
+static bool is_repeated(const struct fl_manifest_edit *edit, size_t at) {
+    for (size_t i = 0; i < at; i++) {
+        if (edit->added[i].id == edit->added[at].id)
+            return true;
+    }
+    return false;
+}
+
 flowdb_status fl_manifest_apply(struct fl_manifest_state *state,
                                 const struct fl_manifest_edit *edit) {
     flowdb_status status = reserve_tables(state, state->table_count + edit->added_count);
@@ -70,7 +79,7 @@ flowdb_status fl_manifest_apply(struct fl_manifest_state *state,
                            edit->removed[i]);
     }
     for (size_t i = 0; i < edit->added_count; i++) {
-        if (find_table(state, edit->added[i].id) != state->table_count)
+        if (find_table(state, edit->added[i].id) != state->table_count || is_repeated(edit, i))
             return fl_fail(FLOWDB_CORRUPTION,
                            "an edit adds table %" PRIu64 ", which is there already",
                            edit->added[i].id);

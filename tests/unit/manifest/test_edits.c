@@ -203,6 +203,7 @@ static void malformed_fields_are_corruption(void **state) {
     check_payload(fixture, "\x01\x00", 2, FLOWDB_CORRUPTION);     /* no number in it */
     check_payload(fixture, "\x01\x01\x80", 3, FLOWDB_CORRUPTION); /* number cut off */
     check_payload(fixture, "\x06\x01\x7F", 3, FLOWDB_CORRUPTION); /* a table without its size */
+    check_payload(fixture, "\x06\x02\x7F\x01\x06\x02\x7F\x01", 8, FLOWDB_CORRUPTION); /* twice */
     check_payload(fixture, "\x05\x01\x01", 3, FLOWDB_CORRUPTION); /* removes what is not there */
     check_payload(fixture, "\x06\x02\x64\x01", 4, FLOWDB_CORRUPTION); /* adds what is */
     check_payload(fixture, "\x40\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01", 11, FLOWDB_CORRUPTION);

@@ -193,6 +193,10 @@ static void destroy_chain(struct fl_cached *dead) {
 
 /* ------------------------------------------------------------------------------ put and drop -- */
 
+bool fl_cache_keeps(const struct fl_cache *cache, size_t charge) {
+    return charge <= cache->shard_capacity;
+}
+
 struct fl_cached *fl_cache_put(struct fl_cache *cache, struct fl_cache_slot *slot,
                                struct fl_cached *cached, size_t charge, bool hot) {
     if (charge > cache->shard_capacity)

@@ -71,6 +71,9 @@ size_t fl_cache_charge(size_t size);
 struct fl_cached *fl_cache_put(struct fl_cache *cache, struct fl_cache_slot *slot,
                                struct fl_cached *cached, size_t charge, bool hot);
 
+/* Is something of this charge small enough to be kept? */
+bool fl_cache_keeps(const struct fl_cache *cache, size_t charge);
+
 /* Empties the slot. */
 void fl_cache_drop(struct fl_cache *cache, struct fl_cache_slot *slot);
 

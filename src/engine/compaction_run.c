@@ -42,7 +42,7 @@ static bool is_input(const struct run *run, const struct fl_table *table) {
 static bool hides_something(const struct run *run, const struct fl_row *row) {
     uint64_t hash = 0;
     for (size_t i = 0; i < run->version->table_count; i++) {
-        const struct fl_table *table = run->version->tables[i];
+        struct fl_table *table = run->version->tables[i];
         const struct fl_table_properties *properties = fl_table_properties(table);
         if (properties->min_seq >= row->seq || properties->row_count == 0 ||
             row->ts < properties->min_ts || row->ts > properties->max_ts || is_input(run, table))

@@ -69,7 +69,8 @@ struct flowdb {
     char *sst_dir;
     struct fl_file *lock_file; /* NULL when read-only */
     struct fl_chunk_pool pool;
-    struct fl_cache *cache; /* of decoded blocks */
+    struct fl_cache *cache;              /* of decoded blocks; NULL: none */
+    struct fl_index_budget index_budget; /* `used` changes with the open tables */
     int64_t opened_wall_us, opened_monotonic_us;
 
     pthread_mutex_t checkpoint_lock;
@@ -197,7 +198,7 @@ flowdb_status fl_engine_freeze(flowdb *db);
 
 /* ---- engine_flush.c ---- */
 
-/* Opens a table of this database, with the block cache. */
+/* Opens a table of this database, with the block cache and the index budget. */
 flowdb_status fl_engine_open_table(flowdb *db, const char *path, uint64_t id, uint64_t size,
                                    struct fl_table **table);
 /* Writes a memtable to a new table and opens it. FLOWDB_OK with *table NULL where it is empty. */

@@ -39,16 +39,8 @@ void fl_engine_discard_file(flowdb *db, const char *path, flowdb_status status) 
 
 flowdb_status fl_engine_open_table(flowdb *db, const char *path, uint64_t id, uint64_t size,
                                    struct fl_table **table) {
-    struct fl_table *opened;
-    flowdb_status status = fl_table_open(&db->env, path, id, size, &opened);
-    if (status != FLOWDB_OK)
-        return status;
-    status = fl_table_use_cache(opened, db->cache);
-    if (status == FLOWDB_OK)
-        *table = opened;
-    else
-        fl_table_unref(opened);
-    return status;
+    const struct fl_table_shared shared = {.cache = db->cache, .budget = &db->index_budget};
+    return fl_table_open_shared(&db->env, path, id, size, &shared, table);
 }
 
 flowdb_status fl_engine_build_table(flowdb *db, struct fl_memtable *memtable,

@@ -52,6 +52,7 @@ static flowdb_status create_handle(const flowdb_config *config, const struct fl_
         return fl_fail_memory("a path", length + 5);
     snprintf(db->wal_dir, length + 5, "%s/wal", data_dir);
     snprintf(db->sst_dir, length + 5, "%s/sst", data_dir);
+    db->index_budget.limit = (size_t)config->index_memory_budget_mb << 20;
     size_t capacity = (size_t)config->block_cache_capacity_mb << 20;
     return capacity > 0 ? fl_cache_create(env->alloc, capacity, &db->cache) : FLOWDB_OK;
 }

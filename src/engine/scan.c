@@ -44,7 +44,7 @@ static bool holds_one_key(const struct fl_bounds *bounds) {
 }
 
 /* Can nothing in the table be inside the bounds? */
-static bool is_outside(const struct fl_scan *scan, const struct fl_table *table, bool one_key,
+static bool is_outside(const struct fl_scan *scan, struct fl_table *table, bool one_key,
                        uint64_t hash) {
     const struct fl_table_properties *properties = fl_table_properties(table);
     const struct fl_bounds *bounds = &scan->bounds;

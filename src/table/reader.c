@@ -3,9 +3,6 @@
 
 #include <inttypes.h>
 
-#include "base/hash.h"
-#include "table/filter.h"
-
 void fl_table_ref(struct fl_table *table) {
     atomic_fetch_add_explicit(&table->refs, 1, memory_order_relaxed);
 }
@@ -85,12 +82,11 @@ static flowdb_status decode(struct fl_table *table, const uint8_t *bytes, uint64
     return FLOWDB_OK;
 }
 
-static flowdb_status read_block(struct fl_table *table, struct fl_index_at at,
-                                const struct fl_table_read *read, struct fl_window *window,
-                                struct fl_block **block) {
-    const struct fl_partition *partition = table->index.partitions[at.partition];
-    uint64_t offset = partition->offsets[at.block];
-    size_t size = (size_t)(partition->offsets[at.block + 1] - offset);
+static flowdb_status read_block(struct fl_table *table, const struct fl_partition *partition,
+                                uint32_t at, const struct fl_table_read *read,
+                                struct fl_window *window, struct fl_block **block) {
+    uint64_t offset = partition->offsets[at];
+    size_t size = (size_t)(partition->offsets[at + 1] - offset);
     struct fl_window once = {.ahead = 0};
     if (window == NULL) {
         window = &once;
@@ -101,23 +97,22 @@ static flowdb_status read_block(struct fl_table *table, struct fl_index_at at,
         status = fill_window(table, window, offset, size);
     if (status == FLOWDB_OK)
         status = decode(table, window->bytes.data + (offset - window->offset), offset, size,
-                        partition->rows[at.block], read->verify_checksums, block);
+                        partition->rows[at], read->verify_checksums, block);
     if (window == &once)
         fl_buffer_deinit(&once.bytes);
     return status;
 }
 
-flowdb_status fl_table_load_block(struct fl_table *table, struct fl_index_at at,
-                                  const struct fl_table_read *read, struct fl_window *window,
-                                  struct fl_block **block) {
+flowdb_status fl_table_load_block(struct fl_table *table, const struct fl_partition *partition,
+                                  uint32_t at, const struct fl_table_read *read,
+                                  struct fl_window *window, struct fl_block **block) {
     if (table->cache == NULL)
-        return read_block(table, at, read, window, block);
-    struct fl_cache_slot *slot =
-        &table->slots[table->index.partitions[at.partition]->first_block + at.block];
+        return read_block(table, partition, at, read, window, block);
+    struct fl_cache_slot *slot = &table->slots[partition->first_block + at];
     struct fl_cached *cached = fl_cache_get(table->cache, slot);
     if (cached == NULL) {
         struct fl_block *fresh;
-        flowdb_status status = read_block(table, at, read, window, &fresh);
+        flowdb_status status = read_block(table, partition, at, read, window, &fresh);
         if (status != FLOWDB_OK)
             return status;
         cached = &fresh->cached;
@@ -130,39 +125,42 @@ flowdb_status fl_table_load_block(struct fl_table *table, struct fl_index_at at,
     return FLOWDB_OK;
 }
 
-flowdb_status fl_table_use_cache(struct fl_table *table, struct fl_cache *cache) {
-    size_t count = (size_t)table->index.block_count;
-    if (cache == NULL || count == 0)
-        return FLOWDB_OK;
-    table->slots = fl_allocate_zeroed(table->env->alloc, count, sizeof *table->slots);
-    if (table->slots == NULL)
-        return fl_fail_memory("a table's cache slots", count * sizeof *table->slots);
-    table->cache = cache;
-    return FLOWDB_OK;
-}
-
 /* ---------------------------------------------------------------------------------------- get -- */
 
-bool fl_table_may_contain(const struct fl_table *table, flowdb_slice key, uint64_t hash) {
-    if (table->index.count == 0 ||
-        (table->filter_size > 0 && !fl_filter_may_contain(table->filter, table->filter_size, hash)))
-        return false;
-    return fl_slice_compare(key, table->min_key) >= 0 && fl_slice_compare(key, table->max_key) <= 0;
+bool fl_table_may_contain(struct fl_table *table, flowdb_slice key, uint64_t hash) {
+    return table->index.count > 0 && fl_slice_compare(key, table->min_key) >= 0 &&
+           fl_slice_compare(key, table->max_key) <= 0 && fl_table_filter_passes(table, hash);
+}
+
+/* The block that has (key, ts), if any has; *block is NULL where the index knows better. */
+static flowdb_status find_block(struct fl_table *table, flowdb_slice key, int64_t ts,
+                                const struct fl_table_read *read, struct fl_block **block) {
+    uint32_t at;
+    *block = NULL;
+    if (!fl_index_find(&table->index, key, ts, &at) || ts < table->index.min_ts[at] ||
+        ts > table->index.max_ts[at])
+        return FLOWDB_OK;
+    struct fl_partition_use use;
+    flowdb_status status = fl_table_use_partition(table, at, read->fill_cache, &use);
+    if (status != FLOWDB_OK)
+        return status;
+    const struct fl_partition *partition = use.partition;
+    at = fl_partition_find(partition, key, ts);
+    if (ts >= partition->min_ts[at] && ts <= partition->max_ts[at])
+        status = fl_table_load_block(table, partition, at, read, NULL, block);
+    fl_partition_use_end(&use);
+    return status;
 }
 
 flowdb_status fl_table_get(struct fl_table *table, flowdb_slice key, uint64_t hash, int64_t ts,
                            const struct fl_table_read *read, bool *found, struct fl_row *row,
                            struct fl_table_pin *pin) {
-    struct fl_index_at at;
-    *found = false;
-    if (!fl_table_may_contain(table, key, hash) || !fl_index_find(&table->index, key, ts, &at))
-        return FLOWDB_OK;
-    const struct fl_partition *partition = table->index.partitions[at.partition];
-    if (ts < partition->min_ts[at.block] || ts > partition->max_ts[at.block])
-        return FLOWDB_OK;
     struct fl_block *block;
-    flowdb_status status = fl_table_load_block(table, at, read, NULL, &block);
-    if (status != FLOWDB_OK)
+    *found = false;
+    if (!fl_table_may_contain(table, key, hash))
+        return FLOWDB_OK;
+    flowdb_status status = find_block(table, key, ts, read, &block);
+    if (status != FLOWDB_OK || block == NULL)
         return status;
     uint32_t place = fl_block_find_key(block, key);
     if (place < block->keys && fl_slice_equal(fl_block_key(block, place), key)) {

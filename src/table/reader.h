@@ -12,6 +12,15 @@ struct fl_region {
     bool mapped;
 };
 
+/* A table's filter. Counted; resident in its table, or in the cache. */
+struct fl_filter {
+    struct fl_cached cached; /* first */
+    const struct fl_alloc *alloc;
+    struct fl_region region;
+    const uint8_t *bits; /* aligned to a cache line */
+    size_t size;
+};
+
 struct fl_table {
     const struct fl_env *env;
     struct fl_file *file;
@@ -23,15 +32,17 @@ struct fl_table {
     flowdb_slice min_key, max_key; /* in `keys` */
     uint8_t *keys;
     struct fl_index index;
+    struct fl_extent filter_extent;     /* size 0: no filter */
+    _Atomic(struct fl_filter *) filter; /* NULL: not resident */
+    struct fl_cache_slot filter_slot;
     uint64_t data_end; /* where the data blocks end */
-    struct fl_region filter_memory;
-    const uint8_t *filter; /* aligned to a cache line */
-    size_t filter_size;    /* 0: no filter */
     struct fl_range_tombstone *tombstones;
     size_t tombstone_count;
     struct fl_unpacker unpacker;
-    struct fl_cache *cache;      /* NULL: none */
-    struct fl_cache_slot *slots; /* one for each block, with a cache */
+    struct fl_cache *cache;         /* NULL: none */
+    struct fl_cache_slot *slots;    /* one for each block, with a cache */
+    struct fl_index_budget *budget; /* NULL: no limit */
+    _Atomic size_t charged;         /* to the budget, to be given back */
 };
 
 /* What a scan has read of the file: some frames ahead. Zeroed but for `bytes`. */
@@ -42,11 +53,47 @@ struct fl_window {
 };
 
 /*
- * The decoded block, from the cache or from the file; the caller gets a reference. `window` is a
- * scan's, NULL for a point read.
+ * The decoded block `at` of the partition, from the cache or from the file; the caller gets a
+ * reference. `window` is a scan's, NULL for a point read.
  */
-flowdb_status fl_table_load_block(struct fl_table *table, struct fl_index_at at,
-                                  const struct fl_table_read *read, struct fl_window *window,
-                                  struct fl_block **block);
+flowdb_status fl_table_load_block(struct fl_table *table, const struct fl_partition *partition,
+                                  uint32_t at, const struct fl_table_read *read,
+                                  struct fl_window *window, struct fl_block **block);
+
+/* ---- reader_index.c: the parts that stay, or come and go ---- */
+
+/* A partition in use. Zeroed: none. */
+struct fl_partition_use {
+    struct fl_partition *partition;
+    bool counted; /* a reference is held: it is not a resident */
+};
+
+/* Takes partition `at` into use: the resident, the cache's or the file's. */
+flowdb_status fl_table_use_partition(struct fl_table *table, uint32_t at, bool fill_cache,
+                                     struct fl_partition_use *use);
+static inline void fl_partition_use_end(struct fl_partition_use *use) {
+    if (use->counted)
+        fl_cached_unref(&use->partition->cached);
+    *use = (struct fl_partition_use){0};
+}
+
+/* May the filter let the key pass? False is certain. */
+bool fl_table_filter_passes(struct fl_table *table, uint64_t hash);
+
+/* Makes filter and partitions resident, as far as the budget goes. */
+flowdb_status fl_table_load_residents(struct fl_table *table);
+/* Empties what reader_index.c keeps, the cache's slots included. */
+void fl_table_drop_index(struct fl_table *table);
+/* What is always in memory, whatever the budget says of it. */
+void fl_table_charge(struct fl_table *table, size_t bytes);
+
+/* Reads a stretch of the file whole. */
+flowdb_status fl_table_read_bytes(struct fl_table *table, struct fl_extent extent, uint8_t *into);
+/* Reads a frame into the buffer, whose contents it replaces, and verifies it. */
+flowdb_status fl_table_read_frame(struct fl_table *table, struct fl_extent extent,
+                                  enum fl_frame_type type, struct fl_buffer *buffer,
+                                  struct fl_frame *frame);
+/* What is wrong with bytes gets the file and the place where they lie. */
+flowdb_status fl_table_locate(const struct fl_table *table, flowdb_status status, uint64_t offset);
 
 #endif

@@ -1,15 +1,11 @@
-/* Opening a table: everything but the data blocks is read, verified and kept. And its end. */
+/* Opening a table: the parts that are read, verified and kept. And its end. */
 #include <inttypes.h>
 
-#include "table/filter.h"
 #include "table/reader.h"
-
-#define CACHE_LINE ((size_t)64)
-#define MAP_FROM ((size_t)1 << 20) /* smaller regions come from the heap */
 
 /* -------------------------------------------------------------------------------------- frames -- */
 
-static flowdb_status read_bytes(struct fl_table *table, struct fl_extent extent, uint8_t *into) {
+flowdb_status fl_table_read_bytes(struct fl_table *table, struct fl_extent extent, uint8_t *into) {
     size_t got;
     flowdb_status status =
         fl_file_read_at(table->file, extent.offset, into, (size_t)extent.size, &got);
@@ -19,8 +15,7 @@ static flowdb_status read_bytes(struct fl_table *table, struct fl_extent extent,
     return status;
 }
 
-/* What is wrong with bytes gets the file and the place where they lie. */
-static flowdb_status locate(const struct fl_table *table, flowdb_status status, uint64_t offset) {
+flowdb_status fl_table_locate(const struct fl_table *table, flowdb_status status, uint64_t offset) {
     if (status == FLOWDB_OK)
         return FLOWDB_OK;
     return fl_fail_within(status, "%s at offset %" PRIu64, table->path, offset);
@@ -29,20 +24,19 @@ static flowdb_status locate(const struct fl_table *table, flowdb_status status, 
 static flowdb_status parse(const struct fl_table *table, const uint8_t *bytes,
                            struct fl_extent extent, enum fl_frame_type type,
                            struct fl_frame *frame) {
-    return locate(
+    return fl_table_locate(
         table,
         fl_frame_parse(bytes, (size_t)extent.size, type, table->id, extent.offset, true, frame),
         extent.offset);
 }
 
-/* Reads a frame into the buffer, whose contents it replaces. */
-static flowdb_status read_frame(struct fl_table *table, struct fl_extent extent,
-                                enum fl_frame_type type, struct fl_buffer *buffer,
-                                struct fl_frame *frame) {
+flowdb_status fl_table_read_frame(struct fl_table *table, struct fl_extent extent,
+                                  enum fl_frame_type type, struct fl_buffer *buffer,
+                                  struct fl_frame *frame) {
     buffer->size = 0;
     flowdb_status status = fl_buffer_reserve(buffer, (size_t)extent.size);
     if (status == FLOWDB_OK)
-        status = read_bytes(table, extent, buffer->data);
+        status = fl_table_read_bytes(table, extent, buffer->data);
     if (status == FLOWDB_OK)
         status = parse(table, buffer->data, extent, type, frame);
     return status;
@@ -62,12 +56,12 @@ static flowdb_status open_footer(struct fl_table *table, uint64_t expected_size,
                        table->path, size, expected_size);
     uint64_t tail_size = FL_MIN(size, (uint64_t)sizeof tail);
     struct fl_extent extent = {.offset = size - tail_size, .size = tail_size};
-    status = read_bytes(table, extent, tail);
+    status = fl_table_read_bytes(table, extent, tail);
     if (status != FLOWDB_OK)
         return status;
     table->properties.file_size = size;
     status = fl_footer_decode(tail, (size_t)tail_size, table->id, size, footer);
-    return locate(table, status, extent.offset);
+    return fl_table_locate(table, status, extent.offset);
 }
 
 static flowdb_status open_properties(struct fl_table *table, const struct fl_footer *footer,
@@ -75,7 +69,7 @@ static flowdb_status open_properties(struct fl_table *table, const struct fl_foo
     struct fl_frame frame;
     flowdb_slice min_key = {0}, max_key = {0};
     flowdb_status status =
-        read_frame(table, footer->properties, FL_FRAME_PROPERTIES, buffer, &frame);
+        fl_table_read_frame(table, footer->properties, FL_FRAME_PROPERTIES, buffer, &frame);
     if (status != FLOWDB_OK)
         return status;
     if (frame.codec != FL_CODEC_NONE)
@@ -83,7 +77,7 @@ static flowdb_status open_properties(struct fl_table *table, const struct fl_foo
     if (status == FLOWDB_OK)
         status = fl_properties_decode(frame.payload, &table->properties, &min_key, &max_key);
     if (status != FLOWDB_OK)
-        return locate(table, status, footer->properties.offset);
+        return fl_table_locate(table, status, footer->properties.offset);
     table->keys = fl_allocate(table->env->alloc, min_key.size + max_key.size);
     if (table->keys == NULL)
         return fl_fail_memory("a table's bounds", min_key.size + max_key.size);
@@ -94,99 +88,33 @@ static flowdb_status open_properties(struct fl_table *table, const struct fl_foo
     return FLOWDB_OK;
 }
 
-static flowdb_status open_partitions(struct fl_table *table, const struct fl_footer *footer,
-                                     const struct fl_root_entry *entries,
-                                     struct fl_buffer *buffer) {
-    uint64_t place = footer->tombstones.offset + footer->tombstones.size, block_place = 0;
-    for (uint32_t i = 0; i < table->index.count; i++) {
-        struct fl_extent extent = {.offset = entries[i].offset, .size = entries[i].size};
-        struct fl_frame frame;
-        if (extent.offset != place || extent.size > footer->root.offset - place)
-            return fl_fail(FLOWDB_CORRUPTION,
-                           "%s at offset %" PRIu64 ": the root's partitions do "
-                           "not lie where they should",
-                           table->path, footer->root.offset);
-        flowdb_status status = read_frame(table, extent, FL_FRAME_PARTITION, buffer, &frame);
-        if (status != FLOWDB_OK)
-            return status;
-        status =
-            fl_index_load(&table->index, &table->unpacker, i, &entries[i], &frame, &block_place);
-        if (status != FLOWDB_OK)
-            return locate(table, status, extent.offset);
-        place += extent.size;
-    }
-    if (place != footer->root.offset || block_place != footer->data_end)
-        return fl_fail(FLOWDB_CORRUPTION, "%s: the index does not cover the file", table->path);
-    return FLOWDB_OK;
-}
-
 static flowdb_status open_index(struct fl_table *table, const struct fl_footer *footer,
                                 struct fl_buffer *buffer) {
     struct fl_frame frame;
-    struct fl_root_entry *entries;
-    uint64_t before = footer->root.offset - footer->tombstones.offset - footer->tombstones.size;
+    struct fl_extent partitions = {.offset = footer->tombstones.offset + footer->tombstones.size};
+    partitions.size = footer->root.offset - partitions.offset;
     if (footer->root.size == 0) {
-        if (before != 0 || footer->data_end != 0)
+        if (partitions.size != 0 || footer->data_end != 0)
             return fl_fail(FLOWDB_CORRUPTION, "%s: there is no index", table->path);
         return FLOWDB_OK;
     }
-    flowdb_status status = read_frame(table, footer->root, FL_FRAME_ROOT, buffer, &frame);
+    flowdb_status status = fl_table_read_frame(table, footer->root, FL_FRAME_ROOT, buffer, &frame);
     if (status != FLOWDB_OK)
         return status;
-    uint64_t most = FL_MIN(before / FL_FRAME_HEADER, (uint64_t)UINT32_MAX - 1);
-    status = fl_index_init(&table->index, table->env->alloc, &table->unpacker, &frame,
-                           (uint32_t)most, &entries);
-    if (status != FLOWDB_OK)
-        return locate(table, status, footer->root.offset);
-    status = open_partitions(table, footer, entries, buffer);
-    fl_release(table->env->alloc, entries);
-    return status;
+    status = fl_index_init(&table->index, table->env->alloc, &table->unpacker, &frame, partitions,
+                           footer->data_end);
+    return fl_table_locate(table, status, footer->root.offset);
 }
 
-static flowdb_status region_init(struct fl_region *region, const struct fl_alloc *alloc,
-                                 size_t size) {
-    region->mapped = size >= MAP_FROM;
-    region->size = region->mapped ? (size + 4095) / 4096 * 4096 : size;
-    region->data = region->mapped ? alloc->map(alloc->context, region->size)
-                                  : fl_allocate(alloc, region->size);
-    return region->data != NULL ? FLOWDB_OK : fl_fail_memory("a filter", size);
-}
-
-static void region_deinit(struct fl_region *region, const struct fl_alloc *alloc) {
-    if (region->data != NULL && region->mapped)
-        alloc->unmap(alloc->context, region->data, region->size);
-    else if (region->data != NULL)
-        fl_release(alloc, region->data);
-    region->data = NULL;
-}
-
-/* The frame is read so that its payload can be moved down to a cache line's start. */
-static flowdb_status open_filter(struct fl_table *table, const struct fl_footer *footer) {
-    struct fl_extent extent = footer->filter;
-    struct fl_region *region = &table->filter_memory;
-    struct fl_frame frame;
-    if (extent.size == 0)
+/* One for each block, where there is a cache. */
+static flowdb_status open_slots(struct fl_table *table) {
+    size_t count = (size_t)table->index.block_count;
+    if (table->cache == NULL || count == 0)
         return FLOWDB_OK;
-    flowdb_status status = region_init(region, table->env->alloc, (size_t)extent.size + CACHE_LINE);
-    if (status != FLOWDB_OK)
-        return status;
-    uint8_t *aligned =
-        region->data + (CACHE_LINE - (uintptr_t)region->data % CACHE_LINE) % CACHE_LINE;
-    status = read_bytes(table, extent, aligned);
-    if (status == FLOWDB_OK)
-        status = parse(table, aligned, extent, FL_FRAME_FILTER, &frame);
-    if (status != FLOWDB_OK)
-        return status;
-    if (frame.filter.size != 1 || *(const uint8_t *)frame.filter.data != 1)
-        return locate(table, fl_fail(FLOWDB_UNSUPPORTED, "a filter of another kind"),
-                      extent.offset);
-    if (frame.codec != FL_CODEC_NONE || frame.payload.size == 0 ||
-        frame.payload.size % FL_FILTER_BLOCK != 0)
-        return locate(table, fl_fail(FLOWDB_CORRUPTION, "a filter of a wrong size"), extent.offset);
-    memmove(aligned, frame.payload.data, frame.payload.size);
-    table->filter = aligned;
-    table->filter_size = frame.payload.size;
-    return FLOWDB_OK;
+    table->slots = fl_allocate_zeroed(table->env->alloc, count, sizeof *table->slots);
+    return table->slots != NULL
+               ? FLOWDB_OK
+               : fl_fail_memory("a table's cache slots", count * sizeof *table->slots);
 }
 
 static flowdb_status open_tombstones(struct fl_table *table, const struct fl_footer *footer,
@@ -195,22 +123,30 @@ static flowdb_status open_tombstones(struct fl_table *table, const struct fl_foo
     if (footer->tombstones.size == 0)
         return FLOWDB_OK;
     flowdb_status status =
-        read_frame(table, footer->tombstones, FL_FRAME_TOMBSTONES, buffer, &frame);
+        fl_table_read_frame(table, footer->tombstones, FL_FRAME_TOMBSTONES, buffer, &frame);
     if (status != FLOWDB_OK)
         return status;
     status = fl_tombstones_decode(table->env->alloc, &table->unpacker, &frame, &table->tombstones,
                                   &table->tombstone_count);
-    return locate(table, status, footer->tombstones.offset);
+    return fl_table_locate(table, status, footer->tombstones.offset);
 }
 
 /* The parts were verified one by one; do they belong together? */
 static flowdb_status check_counts(const struct fl_table *table) {
     const struct fl_table_properties *properties = &table->properties;
-    bool fine = properties->row_count == table->index.row_count &&
-                properties->block_count == table->index.block_count &&
+    bool fine = properties->block_count == table->index.block_count &&
+                (properties->row_count == 0) == (table->index.block_count == 0) &&
                 properties->range_tombstone_count == table->tombstone_count;
     return fine ? FLOWDB_OK
                 : fl_fail(FLOWDB_CORRUPTION, "%s: index and properties differ", table->path);
+}
+
+/* What stays in memory whatever the budget says. */
+static size_t fixed_memory(const struct fl_table *table) {
+    size_t slots = table->slots != NULL ? (size_t)table->index.block_count : 0;
+    return sizeof *table + fl_cache_charge(table->min_key.size + table->max_key.size) +
+           fl_cache_charge(table->index.memory_size) +
+           fl_cache_charge(slots * sizeof *table->slots);
 }
 
 static flowdb_status open_parts(struct fl_table *table, uint64_t expected_size) {
@@ -220,18 +156,22 @@ static flowdb_status open_parts(struct fl_table *table, uint64_t expected_size) 
     if (status != FLOWDB_OK)
         return status;
     table->data_end = footer.data_end;
+    table->filter_extent = footer.filter;
     fl_buffer_init(&buffer, table->env->alloc);
     status = open_properties(table, &footer, &buffer);
     if (status == FLOWDB_OK)
         status = open_index(table, &footer, &buffer);
     if (status == FLOWDB_OK)
-        status = open_filter(table, &footer);
-    if (status == FLOWDB_OK)
         status = open_tombstones(table, &footer, &buffer);
     if (status == FLOWDB_OK)
         status = check_counts(table);
+    if (status == FLOWDB_OK)
+        status = open_slots(table);
     fl_buffer_deinit(&buffer);
-    return status;
+    if (status != FLOWDB_OK)
+        return status;
+    fl_table_charge(table, fixed_memory(table));
+    return fl_table_load_residents(table);
 }
 
 /* ------------------------------------------------------------------------------------ lifetime -- */
@@ -242,9 +182,8 @@ static void destroy(struct fl_table *table) {
         fl_cache_drop(table->cache, &table->slots[i]);
     fl_release(alloc, table->slots);
     fl_file_close(table->file);
-    fl_index_deinit(&table->index);
+    fl_table_drop_index(table);
     fl_unpacker_deinit(&table->unpacker);
-    region_deinit(&table->filter_memory, alloc);
     if (table->tombstones != NULL)
         fl_release(alloc, table->tombstones);
     if (table->keys != NULL)
@@ -256,12 +195,21 @@ static void destroy(struct fl_table *table) {
 
 flowdb_status fl_table_open(const struct fl_env *env, const char *path, uint64_t table_id,
                             uint64_t expected_size, struct fl_table **table) {
+    static const struct fl_table_shared nothing = {0};
+    return fl_table_open_shared(env, path, table_id, expected_size, &nothing, table);
+}
+
+flowdb_status fl_table_open_shared(const struct fl_env *env, const char *path, uint64_t table_id,
+                                   uint64_t expected_size, const struct fl_table_shared *shared,
+                                   struct fl_table **table) {
     struct fl_table *made = fl_allocate_zeroed(env->alloc, 1, sizeof *made);
     if (made == NULL)
         return fl_fail_memory("a table", sizeof *made);
     made->env = env;
     made->id = table_id;
     made->index.alloc = env->alloc;
+    made->cache = shared->cache;
+    made->budget = shared->budget;
     atomic_init(&made->refs, 1);
     atomic_init(&made->obsolete, false);
     fl_unpacker_init(&made->unpacker, env->alloc);

@@ -24,8 +24,10 @@ struct table_source {
     struct fl_bounds bounds;
     struct fl_table_read read;
     struct fl_window window;
-    struct fl_index_at at;
-    struct fl_block *block;      /* that of `at`, or NULL */
+    uint32_t partition;          /* where the walk is */
+    struct fl_partition_use use; /* it; none where it is passed over: nothing in it is in time */
+    uint32_t at;                 /* block of the partition */
+    struct fl_block *block;      /* that, or NULL */
     bool all_ts;                 /* every row of the block is within the time bounds */
     bool lone;                   /* and each is the only one of its key, and no ramp goes by runs */
     uint32_t key_begin, key_end; /* keys of the block within the bounds */
@@ -147,10 +149,10 @@ static void drop_block(struct table_source *source) {
 
 /* Enters the block of source->at, which is not loaded. */
 static flowdb_status load_block(struct table_source *source) {
-    const struct fl_partition *partition = source->table->index.partitions[source->at.partition];
+    const struct fl_partition *partition = source->use.partition;
     const struct fl_bounds *bounds = &source->bounds;
-    uint32_t at = source->at.block;
-    flowdb_status status = fl_table_load_block(source->table, source->at, &source->read,
+    uint32_t at = source->at;
+    flowdb_status status = fl_table_load_block(source->table, partition, at, &source->read,
                                                &source->window, &source->block);
     if (status != FLOWDB_OK)
         return status;
@@ -165,36 +167,64 @@ static flowdb_status load_block(struct table_source *source) {
     return FLOWDB_OK;
 }
 
-/* May the block of source->at have rows within the time bounds? */
+/* -------------------------------------------------------------------------- index and bounds -- */
+
+/* A block of a partition, or a partition of the root. */
+struct place {
+    const struct fl_heads *keys;
+    const int64_t *first_ts, *min_ts, *max_ts;
+    uint32_t at;
+};
+
+static struct place here(const struct table_source *source) {
+    const struct fl_partition *partition = source->use.partition;
+    if (partition != NULL)
+        return (struct place){&partition->keys, partition->first_ts, partition->min_ts,
+                              partition->max_ts, source->at};
+    const struct fl_index *index = &source->table->index;
+    return (struct place){&index->keys, index->first_ts, index->min_ts, index->max_ts,
+                          source->partition};
+}
+
+/* May there be rows within the time bounds? */
 static bool overlaps_ts(const struct table_source *source) {
-    const struct fl_partition *partition = source->table->index.partitions[source->at.partition];
-    uint32_t at = source->at.block;
-    return partition->max_ts[at] >= source->bounds.ts_low &&
-           partition->min_ts[at] <= source->bounds.ts_high;
+    struct place place = here(source);
+    return place.max_ts[place.at] >= source->bounds.ts_low &&
+           place.min_ts[place.at] <= source->bounds.ts_high;
 }
 
-static int64_t first_ts(const struct table_source *source) {
-    return source->table->index.partitions[source->at.partition]->first_ts[source->at.block];
-}
-
-/* Is all of the block of source->at beyond the upper bound? */
+/* Is all of it beyond the upper bound? */
 static bool beyond_high(const struct table_source *source) {
     const struct fl_bounds *bounds = &source->bounds;
     if (bounds->key_high_kind == FL_BOUND_NONE)
         return false;
-    int order = fl_index_compare(&source->table->index, source->at, bounds->key_high);
+    struct place place = here(source);
+    int order = fl_heads_compare(place.keys, place.at, bounds->key_high);
     if (order != 0)
         return order > 0;
-    return bounds->key_high_kind == FL_BOUND_EXCLUSIVE || first_ts(source) > bounds->ts_high;
+    return bounds->key_high_kind == FL_BOUND_EXCLUSIVE ||
+           place.first_ts[place.at] > bounds->ts_high;
 }
 
-/* Is all that lies before the block of source->at beyond the lower bound? */
+/* Is all that lies before it beyond the lower bound? */
 static bool begins_at_low(const struct table_source *source) {
     const struct fl_bounds *bounds = &source->bounds;
     if (bounds->key_low.size == 0)
         return false;
-    int order = fl_index_compare(&source->table->index, source->at, bounds->key_low);
-    return order < 0 || (order == 0 && first_ts(source) <= bounds->ts_low);
+    struct place place = here(source);
+    int order = fl_heads_compare(place.keys, place.at, bounds->key_low);
+    return order < 0 || (order == 0 && place.first_ts[place.at] <= bounds->ts_low);
+}
+
+/* Goes to a partition, which is read only if there is something in time in it. */
+static flowdb_status enter_partition(struct table_source *source, uint32_t partition) {
+    if (source->use.partition != NULL && source->partition == partition)
+        return FLOWDB_OK;
+    fl_partition_use_end(&source->use);
+    source->partition = partition;
+    if (!overlaps_ts(source))
+        return FLOWDB_OK;
+    return fl_table_use_partition(source->table, partition, source->read.fill_cache, &source->use);
 }
 
 static flowdb_status end_of(struct table_source *source, flowdb_status status) {
@@ -202,41 +232,87 @@ static flowdb_status end_of(struct table_source *source, flowdb_status status) {
     return status;
 }
 
-static void read_further_ahead(struct fl_window *window) {
-    window->ahead = FL_MIN(FL_MAX(window->ahead * 2, AHEAD_MIN), AHEAD_MAX);
+/* Reading goes further ahead while one block follows on the other. */
+static void read_ahead(struct fl_window *window, bool follows) {
+    window->ahead = follows ? FL_MIN(FL_MAX(window->ahead * 2, AHEAD_MIN), AHEAD_MAX) : 0;
+}
+
+/* Moves to the next block that may have rows within the bounds; false where there is none. */
+static flowdb_status step_forward(struct table_source *source, bool *there) {
+    bool follows = true;
+    *there = false;
+    do {
+        flowdb_status status = FLOWDB_OK;
+        if (source->use.partition != NULL && source->at + 1 < source->use.partition->keys.count) {
+            source->at++;
+        } else if (source->partition + 1 < source->table->index.count) {
+            status = enter_partition(source, source->partition + 1);
+            source->at = 0;
+        } else {
+            return FLOWDB_OK;
+        }
+        if (status != FLOWDB_OK)
+            return status;
+        if (beyond_high(source))
+            return FLOWDB_OK;
+        *there = source->use.partition != NULL && overlaps_ts(source);
+        follows = follows && *there;
+    } while (!*there);
+    read_ahead(&source->window, follows);
+    return FLOWDB_OK;
+}
+
+/* The same backwards. */
+static flowdb_status step_back(struct table_source *source, bool *there) {
+    *there = false;
+    do {
+        flowdb_status status = FLOWDB_OK;
+        if (begins_at_low(source))
+            return FLOWDB_OK;
+        if (source->use.partition != NULL && source->at > 0) {
+            source->at--;
+        } else if (source->partition > 0) {
+            status = enter_partition(source, source->partition - 1);
+            if (source->use.partition != NULL)
+                source->at = source->use.partition->keys.count - 1;
+        } else {
+            return FLOWDB_OK;
+        }
+        if (status != FLOWDB_OK)
+            return status;
+        *there = source->use.partition != NULL && overlaps_ts(source);
+    } while (!*there);
+    return FLOWDB_OK;
 }
 
 /* Shows the first row behind the block of source->at. */
 static flowdb_status next_block(struct table_source *source) {
-    drop_block(source);
-    while (fl_index_next(&source->table->index, &source->at) && !beyond_high(source)) {
-        if (!overlaps_ts(source))
-            continue;
-        read_further_ahead(&source->window);
-        flowdb_status status = load_block(source);
-        if (status != FLOWDB_OK)
+    for (;;) {
+        bool there;
+        drop_block(source);
+        flowdb_status status = step_forward(source, &there);
+        if (status == FLOWDB_OK && there)
+            status = load_block(source);
+        if (status != FLOWDB_OK || !there)
             return end_of(source, status);
         if (first_from(source, source->key_begin))
             return FLOWDB_OK;
-        drop_block(source);
     }
-    return end_of(source, FLOWDB_OK);
 }
 
 /* Shows the last row before the block of source->at. */
 static flowdb_status previous_block(struct table_source *source) {
-    drop_block(source);
-    while (!begins_at_low(source) && fl_index_previous(&source->table->index, &source->at)) {
-        if (!overlaps_ts(source))
-            continue;
-        flowdb_status status = load_block(source);
-        if (status != FLOWDB_OK)
+    for (;;) {
+        bool there;
+        drop_block(source);
+        flowdb_status status = step_back(source, &there);
+        if (status == FLOWDB_OK && there)
+            status = load_block(source);
+        if (status != FLOWDB_OK || !there)
             return end_of(source, status);
         if (last_below(source, source->key_end))
             return FLOWDB_OK;
-        drop_block(source);
     }
-    return end_of(source, FLOWDB_OK);
 }
 
 /* ---------------------------------------------------------------------------------------- next -- */
@@ -317,11 +393,17 @@ static size_t reverse_run(const struct fl_source *base, flowdb_slice key, int64_
 
 /* ---------------------------------------------------------------------------------------- seek -- */
 
-/* Enters the block at `at`, keeping the one that is there if it is the same. source->block is NULL
-   afterwards where the block has nothing within the bounds and was not read. */
-static flowdb_status seek_block(struct table_source *source, struct fl_index_at at) {
-    if (source->block != NULL && source->at.partition == at.partition &&
-        source->at.block == at.block)
+/* Enters the block that may hold (key, ts), keeping the one that is there if it is the same.
+   source->block is NULL afterwards where it has nothing within the bounds and was not read. */
+static flowdb_status seek_block(struct table_source *source, uint32_t partition, flowdb_slice key,
+                                int64_t ts) {
+    if (source->block != NULL && source->partition != partition)
+        drop_block(source);
+    flowdb_status status = enter_partition(source, partition);
+    if (status != FLOWDB_OK || source->use.partition == NULL)
+        return status;
+    uint32_t at = fl_partition_find(source->use.partition, key, ts);
+    if (source->block != NULL && source->at == at)
         return FLOWDB_OK;
     drop_block(source);
     source->at = at;
@@ -366,7 +448,7 @@ static bool seek_reverse_in_block(struct table_source *source, flowdb_slice key,
 static flowdb_status forward_seek(struct fl_source *base, flowdb_slice key, int64_t ts) {
     struct table_source *source = source_of(base);
     const struct fl_bounds *bounds = &source->bounds;
-    struct fl_index_at at = {0, 0};
+    uint32_t partition = 0;
     base->valid = false;
     if (source->table->index.count == 0 || bounds->ts_low > bounds->ts_high ||
         fl_bounds_above(bounds, key))
@@ -376,8 +458,8 @@ static flowdb_status forward_seek(struct fl_source *base, flowdb_slice key, int6
         ts = INT64_MIN;
     }
     ts = FL_MAX(ts, bounds->ts_low);
-    fl_index_find(&source->table->index, key, ts, &at);
-    flowdb_status status = seek_block(source, at);
+    fl_index_find(&source->table->index, key, ts, &partition);
+    flowdb_status status = seek_block(source, partition, key, ts);
     if (status != FLOWDB_OK)
         return end_of(source, status);
     base->valid = true;
@@ -399,10 +481,10 @@ static flowdb_status reverse_seek(struct fl_source *base, flowdb_slice key, int6
         ts = INT64_MAX;
     }
     ts = FL_MIN(ts, bounds->ts_high);
-    struct fl_index_at at;
-    if (!fl_index_find(index, key, ts, &at))
+    uint32_t partition;
+    if (!fl_index_find(index, key, ts, &partition))
         return FLOWDB_OK;
-    flowdb_status status = seek_block(source, at);
+    flowdb_status status = seek_block(source, partition, key, ts);
     if (status != FLOWDB_OK)
         return end_of(source, status);
     base->valid = true;
@@ -417,6 +499,7 @@ static void source_close(struct fl_source *base) {
     struct table_source *source = source_of(base);
     struct fl_table *table = source->table;
     drop_block(source);
+    fl_partition_use_end(&source->use);
     fl_buffer_deinit(&source->window.bytes);
     fl_release(table->env->alloc, source);
     fl_table_unref(table);

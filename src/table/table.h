@@ -62,16 +62,32 @@ void fl_table_builder_destroy(struct fl_table_builder *builder);
 
 struct fl_table;
 
+/* How much memory the indexes and filters of a database's open tables may keep resident. What is
+   beyond it is read when it is needed, and goes through the block cache. */
+struct fl_index_budget {
+    size_t limit;
+    _Atomic size_t used; /* roots, bounds and slots are charged even beyond the limit */
+};
+
+/* What the tables of a database share; either may be NULL: nothing is cached, no limit. Both must
+   outlive the tables. */
+struct fl_table_shared {
+    struct fl_cache *cache;
+    struct fl_index_budget *budget;
+};
+
 /*
  * Opens a finished table. `expected_size` is the manifest's; another size is FLOWDB_CORRUPTION.
- * Reads and verifies footer, properties, index, filter and range tombstones, which stay in memory.
+ * Reads and verifies footer, properties, index root and range tombstones, which stay in memory, and
+ * of filter and index partitions what the budget has room for; the rest is verified when it is read.
  * The table starts with one reference. `env` is borrowed.
  */
+flowdb_status fl_table_open_shared(const struct fl_env *env, const char *path, uint64_t table_id,
+                                   uint64_t expected_size, const struct fl_table_shared *shared,
+                                   struct fl_table **table);
+/* The same with nothing shared: all of the index is read, verified and kept. */
 flowdb_status fl_table_open(const struct fl_env *env, const char *path, uint64_t table_id,
                             uint64_t expected_size, struct fl_table **table);
-/* Keeps the table's decoded blocks in `cache`, which must outlive it. Once, before the table is
-   shared. */
-flowdb_status fl_table_use_cache(struct fl_table *table, struct fl_cache *cache);
 void fl_table_ref(struct fl_table *table);
 /* The last one closes the file and, after fl_table_mark_obsolete, removes it. NULL is fine. */
 void fl_table_unref(struct fl_table *table);
@@ -86,6 +102,9 @@ flowdb_slice fl_table_max_key(const struct fl_table *table);
 /* The range tombstones, ordered by start; borrowed from the table. */
 const struct fl_range_tombstone *fl_table_range_tombstones(const struct fl_table *table,
                                                            size_t *count);
+
+/* Bytes of index and filter that the table keeps in memory now. */
+size_t fl_table_index_memory(const struct fl_table *table);
 
 /* How a read treats blocks; see flowdb_read_options. */
 struct fl_table_read {
@@ -106,8 +125,8 @@ void fl_table_pin_release(struct fl_table_pin *pin);
 flowdb_status fl_table_get(struct fl_table *table, flowdb_slice key, uint64_t hash, int64_t ts,
                            const struct fl_table_read *read, bool *found, struct fl_row *row,
                            struct fl_table_pin *pin);
-/* May the table hold rows of the key? False is certain. */
-bool fl_table_may_contain(const struct fl_table *table, flowdb_slice key, uint64_t hash);
+/* May the table hold rows of the key? False is certain. (A filter that cannot be read lets all pass.) */
+bool fl_table_may_contain(struct fl_table *table, flowdb_slice key, uint64_t hash);
 
 /*
  * A source over the table's rows inside `bounds`, whose slices must stay valid until it is closed.

@@ -34,10 +34,12 @@ def environment():
     return variables
 
 
-def die_with_parent():
+def prepare_child(limits):
     """Between fork and exec: the server does not outlive a test that was itself killed."""
     pr_set_pdeathsig = 1
     LIBC.prctl(pr_set_pdeathsig, signal.SIGKILL)
+    for name, value in limits.items():
+        resource.setrlimit(name, (value, value))
 
 
 def run(*arguments):
@@ -50,7 +52,8 @@ def run(*arguments):
 class Server:
     """A running server. `log` holds its lines on stderr, as far as they have come."""
 
-    def __init__(self, data_dir, *arguments, host="127.0.0.1"):
+    def __init__(self, data_dir, *arguments, host="127.0.0.1", limits=None):
+        """`limits` are of resources, as resource.setrlimit takes them, set before it starts."""
         self.data_dir = data_dir
         self.log = []
         self._grown = threading.Condition()
@@ -58,10 +61,15 @@ class Server:
         self.process = subprocess.Popen(
             [BINARY, "--data-dir", data_dir, "--http-addr", f"{host}:0", *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            text=True, errors="replace", env=environment(), preexec_fn=die_with_parent)
+            text=True, errors="replace", env=environment(),
+            preexec_fn=lambda: prepare_child(limits or {}))
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
-        line = self.wait_for_line("msg=\"listening\"")
+        try:
+            line = self.wait_for_line("msg=\"listening\"")
+        except AssertionError:
+            self.wait()
+            raise
         self.host, port = re.search(r'http_addr="\[?([^"\]]+)\]?:(\d+)"', line).groups()
         self.port = int(port)
 

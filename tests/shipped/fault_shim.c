@@ -1,0 +1,153 @@
+/*
+ * Loaded in front of libc (LD_PRELOAD), so that calls of a program that was built as it ships fail:
+ * what the engine asks of the system is counted and failed here, below whatever interface it has.
+ *
+ *   FAULT_SHIM_PATH      calls on paths that hold this text count; nothing else is touched
+ *   FAULT_SHIM_COUNTERS  a file that holds struct counters, shared with whoever looks on
+ *
+ * The test writes `fail_at`, `error` and `persistent` there, before the program starts or while it
+ * runs.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { DESCRIPTORS = 4096 };
+
+enum call { OPEN, READ, WRITE, SYNC, TRUNCATE, ALLOCATE, RENAME, UNLINK, LINK, MKDIR, CALLS };
+
+struct counters {
+    _Atomic uint64_t calls;          /* so far, of all kinds */
+    _Atomic uint64_t fail_at;        /* the call that fails, from 1; 0: none */
+    _Atomic uint32_t error;          /* errno of the failure; 0: a write is cut short */
+    _Atomic uint32_t persistent;     /* all after it fail too */
+    _Atomic uint64_t failed;         /* calls that were made to fail */
+    _Atomic uint64_t of_kind[CALLS]; /* calls of each kind */
+};
+
+static struct counters *counters;
+static const char *watched_path;
+static _Atomic bool watched[DESCRIPTORS]; /* by descriptor */
+
+__attribute__((constructor)) static void begin(void) {
+    const char *file = getenv("FAULT_SHIM_COUNTERS");
+    watched_path = getenv("FAULT_SHIM_PATH");
+    if (file == NULL || watched_path == NULL)
+        return;
+    int (*real_open)(const char *, int, ...) =
+        (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, "open");
+    int descriptor = real_open(file, O_RDWR | O_CLOEXEC);
+    if (descriptor < 0)
+        abort();
+    void *memory = mmap(NULL, sizeof *counters, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    if (memory == MAP_FAILED)
+        abort();
+    counters = memory;
+    close(descriptor);
+}
+
+static bool is_watched_path(const char *path) {
+    return counters != NULL && strstr(path, watched_path) != NULL;
+}
+
+static bool is_watched(int descriptor) {
+    return counters != NULL && descriptor >= 0 && descriptor < DESCRIPTORS &&
+           atomic_load_explicit(&watched[descriptor], memory_order_relaxed);
+}
+
+/* Counts a call; true where it is to fail, with errno set. */
+static bool fails(enum call call) {
+    uint64_t number = atomic_fetch_add(&counters->calls, 1) + 1;
+    uint64_t at = atomic_load(&counters->fail_at);
+    atomic_fetch_add(&counters->of_kind[call], 1);
+    if (at == 0 || number < at || (number > at && atomic_load(&counters->persistent) == 0))
+        return false;
+    atomic_fetch_add(&counters->failed, 1);
+    errno = (int)atomic_load(&counters->error);
+    return true;
+}
+
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+static int note_opened(int descriptor) {
+    if (descriptor >= 0 && descriptor < DESCRIPTORS)
+        atomic_store(&watched[descriptor], true);
+    return descriptor;
+}
+
+int open(const char *path, int flags, ...) {
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    if (!is_watched_path(path))
+        return REAL(open)(path, flags, mode);
+    return fails(OPEN) ? -1 : note_opened(REAL(open)(path, flags, mode));
+}
+
+int close(int descriptor) {
+    if (descriptor >= 0 && descriptor < DESCRIPTORS)
+        atomic_store(&watched[descriptor], false);
+    return REAL(close)(descriptor);
+}
+
+ssize_t pread(int descriptor, void *into, size_t size, off_t offset) {
+    if (is_watched(descriptor) && fails(READ))
+        return -1;
+    return REAL(pread)(descriptor, into, size, offset);
+}
+
+ssize_t pwritev(int descriptor, const struct iovec *parts, int count, off_t offset) {
+    if (!is_watched(descriptor) || !fails(WRITE))
+        return REAL(pwritev)(descriptor, parts, count, offset);
+    if (errno != 0)
+        return -1;
+    /* A half of the first part goes out, as the kernel may do at any time. */
+    struct iovec half = {parts->iov_base, (parts->iov_len + 1) / 2};
+    return REAL(pwritev)(descriptor, &half, 1, offset);
+}
+
+int fdatasync(int descriptor) {
+    return is_watched(descriptor) && fails(SYNC) ? -1 : REAL(fdatasync)(descriptor);
+}
+
+int fsync(int descriptor) {
+    return is_watched(descriptor) && fails(SYNC) ? -1 : REAL(fsync)(descriptor);
+}
+
+int ftruncate(int descriptor, off_t size) {
+    return is_watched(descriptor) && fails(TRUNCATE) ? -1 : REAL(ftruncate)(descriptor, size);
+}
+
+int fallocate(int descriptor, int mode, off_t offset, off_t size) {
+    return is_watched(descriptor) && fails(ALLOCATE)
+               ? -1
+               : REAL(fallocate)(descriptor, mode, offset, size);
+}
+
+int rename(const char *from, const char *to) {
+    return is_watched_path(from) && fails(RENAME) ? -1 : REAL(rename)(from, to);
+}
+
+int unlink(const char *path) {
+    return is_watched_path(path) && fails(UNLINK) ? -1 : REAL(unlink)(path);
+}
+
+int link(const char *from, const char *to) {
+    return is_watched_path(from) && fails(LINK) ? -1 : REAL(link)(from, to);
+}
+
+int mkdir(const char *path, mode_t mode) {
+    return is_watched_path(path) && fails(MKDIR) ? -1 : REAL(mkdir)(path, mode);
+}

@@ -43,6 +43,25 @@ static double read_points(struct bench *bench, void *context) {
     return seconds;
 }
 
+static double read_latest(struct bench *bench, void *context) {
+    struct reading *reading = context;
+    (void)bench;
+    choose_targets(reading);
+    uint64_t bytes = 0;
+    double start = bench_now();
+    for (uint64_t i = 0; i < reading->reads; i++) {
+        const struct data_target *target = &reading->targets[i];
+        flowdb_result result = {0};
+        bench_check(
+            flowdb_get_latest(reading->db, flowdb_bytes(target->key, target->key_size), &result));
+        bytes += result.records[0].value.size;
+        flowdb_result_free(&result);
+    }
+    double seconds = bench_now() - start;
+    bench_expect(reading->reads * DATA_VALUE_BYTES, bytes, "bytes of latest records");
+    return seconds;
+}
+
 /* The keys lie between those that are there, so that no range of keys excludes them. */
 static double read_absent(struct bench *bench, void *context) {
     struct reading *reading = context;
@@ -165,6 +184,7 @@ enum {
     MEMORY_SCAN,
     POINT,
     ABSENT,
+    LATEST,
     PREFIX_SHORT_SCAN,
     PREFIX_SCAN,
     SCAN,
@@ -176,6 +196,7 @@ static const char *const names[] = {"point, memtable",
                                     "full scan, memtable",
                                     "point, tables",
                                     "point, tables, absent key",
+                                    "latest, tables",
                                     "prefix, first 200, tables",
                                     "prefix of 1,000, tables",
                                     "full scan, tables",
@@ -194,6 +215,7 @@ static void measure_plain(struct bench *bench) {
     reopen(bench, &reading);
     bench_measure(bench, names[POINT], reading.reads, read_points, &reading);
     bench_measure(bench, names[ABSENT], reading.reads, read_absent, &reading);
+    bench_measure(bench, names[LATEST], reading.reads, read_latest, &reading);
     measure_prefixes(bench, &reading, names[PREFIX_SHORT_SCAN], names[PREFIX_SCAN]);
     bench_measure(bench, names[SCAN], reading.data.count, scan_all, &reading);
     measure_size(bench, &reading, names[STORAGE]);

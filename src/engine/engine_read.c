@@ -3,7 +3,6 @@
 #include "engine/batch.h"
 #include "engine/read.h"
 #include "engine/result.h"
-#include "engine/scan.h"
 
 void fl_found_release(struct fl_found *found) {
     fl_table_pin_release(&found->pin);
@@ -49,9 +48,8 @@ static flowdb_status find_in_tables(const struct fl_version *version, flowdb_sli
     return FLOWDB_OK;
 }
 
-/* The largest sequence number of a range tombstone that covers the key. */
-static flowdb_status covering_seq(const struct fl_version *version, flowdb_slice key, uint64_t seq,
-                                  uint64_t *covering) {
+flowdb_status fl_engine_covering_seq(const struct fl_version *version, flowdb_slice key,
+                                     uint64_t seq, uint64_t *covering) {
     uint64_t largest = fl_skyline_seq(version->skyline, key);
     for (size_t i = 0; i <= version->frozen_count; i++) {
         struct fl_memtable *memtable =
@@ -67,6 +65,11 @@ static flowdb_status covering_seq(const struct fl_version *version, flowdb_slice
     return FLOWDB_OK;
 }
 
+bool fl_engine_is_live(flowdb *db, const struct fl_row *newest, uint64_t covering) {
+    return newest->op == FL_OP_PUT && newest->seq > covering &&
+           (newest->expire_at == FLOWDB_NEVER || newest->expire_at > fl_engine_now(db));
+}
+
 flowdb_status fl_engine_find(flowdb *db, const struct fl_version *version, uint64_t seq,
                              flowdb_slice key, int64_t ts, struct fl_found *found) {
     uint64_t hash = fl_hash_key(key), covering = 0;
@@ -76,11 +79,8 @@ flowdb_status fl_engine_find(flowdb *db, const struct fl_version *version, uint6
     if (!there)
         status = find_in_tables(version, key, hash, ts, &newest, &there);
     if (status == FLOWDB_OK)
-        status = covering_seq(version, key, seq, &covering);
-    bool live = status == FLOWDB_OK && there && newest.row.op == FL_OP_PUT &&
-                newest.row.seq > covering &&
-                (newest.row.expire_at == FLOWDB_NEVER || newest.row.expire_at > fl_engine_now(db));
-    if (live) {
+        status = fl_engine_covering_seq(version, key, seq, &covering);
+    if (status == FLOWDB_OK && there && fl_engine_is_live(db, &newest.row, covering)) {
         *found = newest;
         return FLOWDB_OK;
     }
@@ -88,14 +88,14 @@ flowdb_status fl_engine_find(flowdb *db, const struct fl_version *version, uint6
     return status == FLOWDB_OK ? fl_not_found("no record of this key at this time") : status;
 }
 
-static flowdb_status check_read(flowdb *db, flowdb_slice key, const flowdb_result *out) {
+flowdb_status fl_engine_check_read(const flowdb *db, flowdb_slice key, const flowdb_result *out) {
     if (db == NULL || out == NULL)
         return fl_fail(FLOWDB_INVALID_ARGUMENT, "%s is NULL", db == NULL ? "db" : "out");
     return fl_check_key(key);
 }
 
 flowdb_status flowdb_get(flowdb *db, flowdb_slice key, int64_t ts, flowdb_result *out) {
-    flowdb_status status = check_read(db, key, out);
+    flowdb_status status = fl_engine_check_read(db, key, out);
     if (status != FLOWDB_OK)
         return status;
     /* The version first, then the snapshot: see fl_scan_init. */
@@ -108,32 +108,5 @@ flowdb_status flowdb_get(flowdb *db, flowdb_slice key, int64_t ts, flowdb_result
         fl_found_release(&found);
     }
     fl_version_unref(version);
-    return status;
-}
-
-/* All versions of the key are walked from its greatest ts down, newest version of each first: what
-   one source holds last may be dead by what another holds. */
-flowdb_status flowdb_get_latest(flowdb *db, flowdb_slice key, flowdb_result *out) {
-    flowdb_status status = check_read(db, key, out);
-    if (status != FLOWDB_OK)
-        return status;
-    const struct fl_bounds bounds = {.key_low = key,
-                                     .key_high = key,
-                                     .key_high_kind = FL_BOUND_INCLUSIVE,
-                                     .ts_low = INT64_MIN,
-                                     .ts_high = INT64_MAX,
-                                     .reverse = true};
-    static const struct fl_table_read read = {.verify_checksums = true, .fill_cache = true};
-    struct fl_scan scan;
-    status = fl_scan_init(&scan, db, &bounds, &read);
-    if (status != FLOWDB_OK)
-        return status;
-    const struct fl_row *row = NULL;
-    status = fl_scan_seek(&scan, (flowdb_slice){0}, 0, &row);
-    if (status == FLOWDB_OK && row == NULL)
-        status = fl_not_found("no record of this key");
-    if (status == FLOWDB_OK)
-        status = fl_result_one(db->env.alloc, row, out);
-    fl_scan_deinit(&scan);
     return status;
 }

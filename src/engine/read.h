@@ -17,5 +17,11 @@ void fl_found_release(struct fl_found *found);
  */
 flowdb_status fl_engine_find(flowdb *db, const struct fl_version *version, uint64_t seq,
                              flowdb_slice key, int64_t ts, struct fl_found *found);
+/* The largest sequence number of a range tombstone that covers the key; 0 if none does. */
+flowdb_status fl_engine_covering_seq(const struct fl_version *version, flowdb_slice key,
+                                     uint64_t seq, uint64_t *covering);
+/* Is the newest version of a (key, ts) a live record? */
+bool fl_engine_is_live(flowdb *db, const struct fl_row *newest, uint64_t covering);
+flowdb_status fl_engine_check_read(const flowdb *db, flowdb_slice key, const flowdb_result *out);
 
 #endif

@@ -12,6 +12,13 @@ static int compare_tables(const void *left, const void *right) {
     return x > y ? -1 : x < y;
 }
 
+static int compare_times(const void *left, const void *right) {
+    const struct fl_table *a = *(struct fl_table *const *)left;
+    const struct fl_table *b = *(struct fl_table *const *)right;
+    int64_t x = fl_table_properties(a)->max_ts, y = fl_table_properties(b)->max_ts;
+    return x > y ? -1 : x < y;
+}
+
 static flowdb_status build_skyline(struct fl_version *version) {
     size_t total = 0;
     for (size_t i = 0; i < version->table_count; i++) {
@@ -41,7 +48,7 @@ static flowdb_status build_skyline(struct fl_version *version) {
 static flowdb_status allocate(const struct fl_alloc *alloc, struct fl_table *const *tables,
                               size_t table_count, size_t frozen_capacity,
                               struct fl_version **version) {
-    size_t size = sizeof **version + (frozen_capacity + table_count) * sizeof(void *);
+    size_t size = sizeof **version + (frozen_capacity + 2 * table_count) * sizeof(void *);
     struct fl_version *made = fl_allocate_zeroed(alloc, 1, size);
     if (made == NULL)
         return fl_fail_memory("a version", size);
@@ -50,9 +57,10 @@ static flowdb_status allocate(const struct fl_alloc *alloc, struct fl_table *con
     made->frozen = (struct fl_memtable **)(void *)(made + 1);
     made->frozen_capacity = frozen_capacity;
     made->tables = (struct fl_table **)(void *)(made->frozen + frozen_capacity);
+    made->by_time = made->tables + table_count;
     for (size_t i = 0; i < table_count; i++) {
         fl_table_ref(tables[i]);
-        made->tables[made->table_count++] = tables[i];
+        made->by_time[i] = made->tables[made->table_count++] = tables[i];
     }
     *version = made;
     return FLOWDB_OK;
@@ -65,8 +73,10 @@ flowdb_status fl_version_create(const struct fl_alloc *alloc, struct fl_table *c
     flowdb_status status = allocate(alloc, tables, table_count, frozen_capacity, &made);
     if (status != FLOWDB_OK)
         return status;
-    if (table_count > 0)
+    if (table_count > 0) {
         qsort(made->tables, table_count, sizeof(struct fl_table *), compare_tables);
+        qsort(made->by_time, table_count, sizeof(struct fl_table *), compare_times);
+    }
     status = build_skyline(made);
     if (status != FLOWDB_OK) {
         fl_version_unref(made);
@@ -81,6 +91,7 @@ flowdb_status fl_version_copy_tables(const struct fl_version *from, size_t froze
     flowdb_status status =
         allocate(from->alloc, from->tables, from->table_count, frozen_capacity, version);
     if (status == FLOWDB_OK) {
+        memcpy((*version)->by_time, from->by_time, from->table_count * sizeof(struct fl_table *));
         fl_skyline_ref(from->skyline);
         (*version)->skyline = from->skyline;
     }

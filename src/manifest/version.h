@@ -20,7 +20,8 @@ struct fl_version {
     struct fl_memtable *active;
     struct fl_memtable **frozen; /* oldest first */
     size_t frozen_count, frozen_capacity;
-    struct fl_table **tables; /* by largest sequence number, newest first */
+    struct fl_table **tables;  /* by largest sequence number, newest first */
+    struct fl_table **by_time; /* the same by largest ts, latest first */
     size_t table_count;
     struct fl_skyline *skyline; /* the tables' range tombstones; NULL where there are none */
 };

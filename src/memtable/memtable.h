@@ -59,6 +59,10 @@ bool fl_memtable_empty(const struct fl_memtable *memtable);
 bool fl_memtable_get(const struct fl_memtable *memtable, flowdb_slice key, uint64_t hash,
                      int64_t ts, uint64_t seq, struct fl_row *row);
 
+/* The same of the greatest ts that is not above `ts`. */
+bool fl_memtable_latest(const struct fl_memtable *memtable, flowdb_slice key, uint64_t hash,
+                        int64_t ts, uint64_t seq, struct fl_row *row);
+
 /* Range tombstones as a snapshot sees them: a skyline, and a few that are not in it yet. */
 struct fl_memtable_ranges {
     struct fl_skyline *skyline; /* owned */

@@ -2,19 +2,28 @@
 #include "base/bytes.h"
 #include "memtable/internal.h"
 
-bool fl_memtable_get(const struct fl_memtable *memtable, flowdb_slice key, uint64_t hash,
-                     int64_t ts, uint64_t seq, struct fl_row *row) {
-    const struct fl_series *series = fl_memtable_find(memtable, key, hash);
-    const struct fl_slot *slot = series != NULL ? fl_series_get(series, ts, seq) : NULL;
+static bool show_slot(const struct fl_slot *slot, flowdb_slice key, struct fl_row *row) {
     if (slot == NULL)
         return false;
     *row = (struct fl_row){.key = key,
-                           .ts = ts,
+                           .ts = slot->ts,
                            .seq = slot->seq,
                            .expire_at = fl_entry_expire_at(slot->entry),
                            .value = fl_entry_value(slot->entry),
                            .op = fl_entry_op(slot->entry)};
     return true;
+}
+
+bool fl_memtable_get(const struct fl_memtable *memtable, flowdb_slice key, uint64_t hash,
+                     int64_t ts, uint64_t seq, struct fl_row *row) {
+    const struct fl_series *series = fl_memtable_find(memtable, key, hash);
+    return series != NULL && show_slot(fl_series_get(series, ts, seq), key, row);
+}
+
+bool fl_memtable_latest(const struct fl_memtable *memtable, flowdb_slice key, uint64_t hash,
+                        int64_t ts, uint64_t seq, struct fl_row *row) {
+    const struct fl_series *series = fl_memtable_find(memtable, key, hash);
+    return series != NULL && show_slot(fl_series_latest(series, ts, seq), key, row);
 }
 
 /* ----------------------------------------------------------------------- range tombstones -- */

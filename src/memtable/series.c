@@ -204,3 +204,17 @@ const struct fl_slot *fl_series_get(const struct fl_series *series, int64_t ts, 
         return late;
     return found;
 }
+
+const struct fl_slot *fl_series_latest(const struct fl_series *series, int64_t ts, uint64_t seq) {
+    const struct fl_slot *slots;
+    uint32_t count = fl_series_visible(series, seq, &slots);
+    if (count > 0 && slots[count - 1].ts > ts) {
+        count = fl_slots_lower_bound(slots, count, ts);
+        count += slots[count].ts == ts; /* there is one: the last is above ts */
+    }
+    const struct fl_slot *found = count > 0 ? &slots[count - 1] : NULL;
+    const struct fl_slot *late = fl_series_late_before(series, ts, seq);
+    bool later = late != NULL && (found == NULL || late->ts > found->ts ||
+                                  (late->ts == found->ts && late->seq > found->seq));
+    return later ? late : found;
+}

@@ -82,5 +82,7 @@ const struct fl_slot *fl_series_late_before(const struct fl_series *series, int6
 
 /* The newest version of ts that snapshot `seq` sees; NULL if there is none. */
 const struct fl_slot *fl_series_get(const struct fl_series *series, int64_t ts, uint64_t seq);
+/* The newest visible version with the greatest ts that is not above the given one; NULL if none. */
+const struct fl_slot *fl_series_latest(const struct fl_series *series, int64_t ts, uint64_t seq);
 
 #endif

@@ -132,13 +132,15 @@ bool fl_table_may_contain(struct fl_table *table, flowdb_slice key, uint64_t has
            fl_slice_compare(key, table->max_key) <= 0 && fl_table_filter_passes(table, hash);
 }
 
-/* The block that has (key, ts), if any has; *block is NULL where the index knows better. */
-static flowdb_status find_block(struct fl_table *table, flowdb_slice key, int64_t ts,
+/* The last block that begins at or before (key, ts); *block is NULL where it cannot have what is
+   asked for: a row of exactly this ts or, with `earlier`, one before it. */
+static flowdb_status find_block(struct fl_table *table, flowdb_slice key, int64_t ts, bool earlier,
                                 const struct fl_table_read *read, struct fl_block **block) {
+    const struct fl_index *index = &table->index;
     uint32_t at;
     *block = NULL;
-    if (!fl_index_find(&table->index, key, ts, &at) || ts < table->index.min_ts[at] ||
-        ts > table->index.max_ts[at])
+    if (!fl_index_find(index, key, ts, &at) || ts < index->min_ts[at] ||
+        (ts > index->max_ts[at] && !earlier))
         return FLOWDB_OK;
     struct fl_partition_use use;
     flowdb_status status = fl_table_use_partition(table, at, read->fill_cache, &use);
@@ -146,36 +148,56 @@ static flowdb_status find_block(struct fl_table *table, flowdb_slice key, int64_
         return status;
     const struct fl_partition *partition = use.partition;
     at = fl_partition_find(partition, key, ts);
-    if (ts >= partition->min_ts[at] && ts <= partition->max_ts[at])
+    if (ts >= partition->min_ts[at] && (ts <= partition->max_ts[at] || earlier))
         status = fl_table_load_block(table, partition, at, read, NULL, block);
     fl_partition_use_end(&use);
     return status;
 }
 
-flowdb_status fl_table_get(struct fl_table *table, flowdb_slice key, uint64_t hash, int64_t ts,
-                           const struct fl_table_read *read, bool *found, struct fl_row *row,
-                           struct fl_table_pin *pin) {
+/* The row of (key, ts) in the block or, with `earlier`, the key's last one before it. */
+static bool find_row(const struct fl_block *block, flowdb_slice key, int64_t ts, bool earlier,
+                     struct fl_row *row) {
+    uint32_t place = fl_block_find_key(block, key);
+    if (place >= block->keys || !fl_slice_equal(fl_block_key(block, place), key))
+        return false;
+    uint32_t begin = fl_block_run(block, place), end = fl_block_run(block, place + 1);
+    uint32_t at = fl_block_find_ts(block, place, ts);
+    if (at == end || (int64_t)fl_ramp_at(&block->ts, place, begin, at) != ts) {
+        if (!earlier || at == begin)
+            return false;
+        at--;
+    }
+    row->key = key;
+    fl_block_row(block, place, at, row);
+    return true;
+}
+
+static flowdb_status find(struct fl_table *table, flowdb_slice key, uint64_t hash, int64_t ts,
+                          bool earlier, const struct fl_table_read *read, bool *found,
+                          struct fl_row *row, struct fl_table_pin *pin) {
     struct fl_block *block;
     *found = false;
     if (!fl_table_may_contain(table, key, hash))
         return FLOWDB_OK;
-    flowdb_status status = find_block(table, key, ts, read, &block);
+    flowdb_status status = find_block(table, key, ts, earlier, read, &block);
     if (status != FLOWDB_OK || block == NULL)
         return status;
-    uint32_t place = fl_block_find_key(block, key);
-    if (place < block->keys && fl_slice_equal(fl_block_key(block, place), key)) {
-        uint32_t at_row = fl_block_find_ts(block, place, ts);
-        if (at_row < fl_block_run(block, place + 1)) {
-            struct fl_row there = {.key = key};
-            fl_block_row(block, place, at_row, &there);
-            if (there.ts == ts) {
-                *row = there;
-                *found = true;
-                pin->block = block;
-                return FLOWDB_OK;
-            }
-        }
-    }
-    fl_block_unref(block);
+    *found = find_row(block, key, ts, earlier, row);
+    if (*found)
+        pin->block = block;
+    else
+        fl_block_unref(block);
     return FLOWDB_OK;
+}
+
+flowdb_status fl_table_get(struct fl_table *table, flowdb_slice key, uint64_t hash, int64_t ts,
+                           const struct fl_table_read *read, bool *found, struct fl_row *row,
+                           struct fl_table_pin *pin) {
+    return find(table, key, hash, ts, false, read, found, row, pin);
+}
+
+flowdb_status fl_table_latest(struct fl_table *table, flowdb_slice key, uint64_t hash, int64_t ts,
+                              const struct fl_table_read *read, bool *found, struct fl_row *row,
+                              struct fl_table_pin *pin) {
+    return find(table, key, hash, ts, true, read, found, row, pin);
 }

@@ -125,6 +125,10 @@ void fl_table_pin_release(struct fl_table_pin *pin);
 flowdb_status fl_table_get(struct fl_table *table, flowdb_slice key, uint64_t hash, int64_t ts,
                            const struct fl_table_read *read, bool *found, struct fl_row *row,
                            struct fl_table_pin *pin);
+/* The same for the key's row with the greatest ts that is not above `ts`. Reads one block at most. */
+flowdb_status fl_table_latest(struct fl_table *table, flowdb_slice key, uint64_t hash, int64_t ts,
+                              const struct fl_table_read *read, bool *found, struct fl_row *row,
+                              struct fl_table_pin *pin);
 /* May the table hold rows of the key? False is certain. (A filter that cannot be read lets all pass.) */
 bool fl_table_may_contain(struct fl_table *table, flowdb_slice key, uint64_t hash);
 

@@ -61,6 +61,19 @@ static void *read_at_random(void *context) {
     return NULL;
 }
 
+static void read_by_threads(struct shared *shared) {
+    pthread_t threads[THREADS];
+    for (size_t i = 0; i < THREADS; i++) {
+        fl_table_ref(shared->table);
+        assert_int_equal(pthread_create(&threads[i], NULL, read_at_random, shared), 0);
+    }
+    fl_table_mark_obsolete(shared->table);
+    fl_table_unref(shared->table);
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(shared->wrong, 0);
+}
+
 static void threads_share_a_table(void **state) {
     struct fixture *fixture = *state;
     struct rows rows = {0};
@@ -70,23 +83,47 @@ static void threads_share_a_table(void **state) {
     fixture->env.alloc = fl_alloc_system(); /* the failing one belongs to one thread */
     struct fl_table_options options = fixture_options(2000, FL_CODEC_ZSTD);
     struct shared shared = {.table = fixture_table(fixture, &rows, &options), .rows = &rows};
-    pthread_t threads[THREADS];
-    for (size_t i = 0; i < THREADS; i++) {
-        fl_table_ref(shared.table);
-        assert_int_equal(pthread_create(&threads[i], NULL, read_at_random, &shared), 0);
-    }
-    fl_table_mark_obsolete(shared.table);
-    fl_table_unref(shared.table);
-    for (size_t i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_join(threads[i], NULL), 0);
-    assert_int_equal(shared.wrong, 0);
+    read_by_threads(&shared);
     assert_false(scratch_exists(fixture->path));
+    rows_free(&rows);
+}
+
+/* Room for a few partitions, a cache for a few things: most of them come and go all the time. */
+static void threads_share_partitions_that_come_and_go(void **state) {
+    struct fixture *fixture = *state;
+    struct rows rows = {0};
+    struct seeded dice = {32};
+    struct recipe recipe = {.keys = 60, .rows_per_key = 120, .value_size_max = 12};
+    rows_random(&rows, &dice, &recipe);
+    fixture->env.alloc = fl_alloc_system();
+    struct fl_table_options options = fixture_options(128, FL_CODEC_LZ4);
+    struct fl_table_properties properties;
+    assert_int_equal(fixture_build(fixture, &rows, &options, &properties), FLOWDB_OK);
+    struct fl_index_budget budget = {.limit = 0};
+    struct fl_cache *cache;
+    assert_int_equal(fl_cache_create(fl_alloc_system(), 40000, &cache), FLOWDB_OK);
+    const struct fl_table_shared with = {.cache = cache, .budget = &budget};
+    struct shared shared = {.rows = &rows};
+    assert_int_equal(fl_table_open_shared(&fixture->env, fixture->path, TABLE_ID,
+                                          properties.file_size, &with, &shared.table),
+                     FLOWDB_OK);
+    budget.limit = budget.used + 20000; /* what the readers find room for stays */
+    read_by_threads(&shared);
+    struct fl_cache_counts counts;
+    fl_cache_counts(cache, &counts);
+    assert_true(counts.evictions > 100);
+    assert_int_equal(counts.entries, 0);
+    assert_int_equal(counts.pinned_bytes, 0);
+    assert_int_equal(budget.used, 0);
+    fl_cache_destroy(cache);
     rows_free(&rows);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(threads_share_a_table, fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(threads_share_partitions_that_come_and_go, fixture_set_up,
+                                        fixture_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

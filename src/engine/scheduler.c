@@ -172,6 +172,7 @@ static void wait_until(struct fl_lane *lane, int64_t now_us, int64_t next_us) {
 static void *lane_main(void *argument) {
     struct fl_lane *lane = argument;
     struct fl_scheduler *scheduler = lane->scheduler;
+    pthread_setname_np(pthread_self(), lane->name);
     pthread_mutex_lock(&scheduler->lock);
     while (!scheduler->stopping) {
         int64_t next_us, now_us = fl_clock_monotonic_us(scheduler->clock);
@@ -194,14 +195,13 @@ flowdb_status fl_scheduler_start(struct fl_scheduler *scheduler,
         if (lane_names[i] == NULL)
             continue;
         struct fl_lane *lane = &scheduler->lanes[i];
+        lane->name = lane_names[i];
         int error = pthread_create(&lane->thread, NULL, lane_main, lane);
         if (error != 0) {
             fl_scheduler_stop(scheduler);
-            return fl_fail(FLOWDB_NO_MEMORY, "cannot start thread %s: error %d", lane_names[i],
-                           error);
+            return fl_fail(FLOWDB_NO_MEMORY, "cannot start thread %s: error %d", lane->name, error);
         }
         lane->runs = true;
-        pthread_setname_np(lane->thread, lane_names[i]);
     }
     return FLOWDB_OK;
 }

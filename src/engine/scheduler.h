@@ -55,6 +55,7 @@ struct fl_job {
 struct fl_lane {
     struct fl_scheduler *scheduler;
     size_t number;
+    const char *name;       /* of its thread */
     pthread_cond_t changed; /* waited for on the monotonic clock */
     pthread_t thread;
     bool runs; /* the starter's and stopper's */

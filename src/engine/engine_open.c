@@ -29,6 +29,31 @@ static size_t chunk_size(const flowdb_config *config) {
     return size;
 }
 
+/* A relative path is resolved once: the program may change its working directory later. */
+static flowdb_status set_paths(flowdb *db, const char *dir) {
+    enum { WORKING_DIR_BYTES = 4096 };
+    char base[WORKING_DIR_BYTES] = "";
+    if (dir[0] != '/') {
+        flowdb_status status = fl_fs_working_dir(db->env.fs, base, sizeof base);
+        if (status != FLOWDB_OK && status != FLOWDB_UNSUPPORTED)
+            return status;
+        while (base[0] != '\0' && dir[0] == '.' && dir[1] == '/')
+            dir += 1 + strspn(dir + 1, "/");
+    }
+    const char *between = base[0] != '\0' ? "/" : "";
+    size_t size = strlen(base) + strlen(dir) + sizeof "//wal";
+    char *data_dir = fl_allocate(db->env.alloc, size);
+    db->wal_dir = fl_allocate(db->env.alloc, size);
+    db->sst_dir = fl_allocate(db->env.alloc, size);
+    db->config.data_dir = data_dir;
+    if (data_dir == NULL || db->wal_dir == NULL || db->sst_dir == NULL)
+        return fl_fail_memory("a path", size);
+    snprintf(data_dir, size, "%s%s%s", base, between, dir);
+    snprintf(db->wal_dir, size, "%s/wal", data_dir);
+    snprintf(db->sst_dir, size, "%s/sst", data_dir);
+    return FLOWDB_OK;
+}
+
 static flowdb_status create_handle(const flowdb_config *config, const struct fl_env *env,
                                    flowdb **out) {
     flowdb *db = fl_allocate_zeroed(env->alloc, 1, sizeof *db);
@@ -42,17 +67,12 @@ static flowdb_status create_handle(const flowdb_config *config, const struct fl_
     size_t memtable = (size_t)config->memtable_size_mb << 20;
     fl_chunk_pool_init(&db->pool, env->alloc, chunk, memtable / chunk + 2);
     atomic_init(&db->latest_time_us, INT64_MIN);
-    size_t length = strlen(config->data_dir);
-    char *data_dir = fl_duplicate(env->alloc, config->data_dir, length);
-    db->wal_dir = fl_allocate(env->alloc, length + 5);
-    db->sst_dir = fl_allocate(env->alloc, length + 5);
-    db->config.data_dir = data_dir;
+    db->config.data_dir = NULL;
     *out = db;
-    if (data_dir == NULL || db->wal_dir == NULL || db->sst_dir == NULL)
-        return fl_fail_memory("a path", length + 5);
-    snprintf(db->wal_dir, length + 5, "%s/wal", data_dir);
-    snprintf(db->sst_dir, length + 5, "%s/sst", data_dir);
     db->index_budget.limit = (size_t)config->index_memory_budget_mb << 20;
+    flowdb_status status = set_paths(db, config->data_dir);
+    if (status != FLOWDB_OK)
+        return status;
     size_t capacity = (size_t)config->block_cache_capacity_mb << 20;
     return capacity > 0 ? fl_cache_create(env->alloc, capacity, &db->cache) : FLOWDB_OK;
 }

@@ -58,6 +58,7 @@ struct fl_fs_ops {
     flowdb_status (*exists)(struct fl_fs *fs, const char *path, bool *exists);
     flowdb_status (*lock)(struct fl_fs *fs, const char *path, struct fl_file **lock);
     flowdb_status (*free_space)(struct fl_fs *fs, const char *path, uint64_t *bytes);
+    flowdb_status (*working_dir)(struct fl_fs *fs, char *path, size_t size); /* may be NULL */
 };
 
 struct fl_fs {
@@ -111,6 +112,12 @@ static inline flowdb_status fl_fs_lock(struct fl_fs *fs, const char *path, struc
 /* Bytes that this process may still write to the file system that holds `path`. */
 static inline flowdb_status fl_fs_free_space(struct fl_fs *fs, const char *path, uint64_t *bytes) {
     return fs->ops->free_space(fs, path, bytes);
+}
+
+/* What relative paths are relative to now; FLOWDB_UNSUPPORTED where they are to nothing that could
+   change. A program may change it at any time: what is to last must not depend on it. */
+static inline flowdb_status fl_fs_working_dir(struct fl_fs *fs, char *path, size_t size) {
+    return fs->ops->working_dir != NULL ? fs->ops->working_dir(fs, path, size) : FLOWDB_UNSUPPORTED;
 }
 
 /* Reads up to `size` bytes; *got is smaller only where the file ends. */

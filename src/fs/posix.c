@@ -325,6 +325,11 @@ static flowdb_status posix_free_space(struct fl_fs *fs, const char *path, uint64
     return FLOWDB_OK;
 }
 
+static flowdb_status posix_working_dir(struct fl_fs *fs, char *path, size_t size) {
+    (void)fs;
+    return getcwd(path, size) != NULL ? FLOWDB_OK : fail_errno("find", "the working directory");
+}
+
 struct fl_fs *fl_fs_posix(void) {
     static const struct fl_fs_ops ops = {
         .open = posix_open,
@@ -338,6 +343,7 @@ struct fl_fs *fl_fs_posix(void) {
         .exists = posix_exists,
         .lock = posix_lock,
         .free_space = posix_free_space,
+        .working_dir = posix_working_dir,
     };
     static struct fl_fs fs = {.ops = &ops};
     return &fs;

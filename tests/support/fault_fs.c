@@ -21,9 +21,9 @@ static struct fault_file *file_of(struct fl_file *file) {
 
 const char *fault_op_name(enum fault_op op) {
     static const char *const names[FAULT_OPS] = {
-        "open",     "create", "read",       "write",  "sync",       "truncate",
-        "allocate", "size",   "create_dir", "remove", "remove_dir", "rename",
-        "link",     "list",   "sync_dir",   "exists", "lock",       "free_space"};
+        "open",     "create",     "read",   "write",      "sync",       "truncate", "allocate",
+        "size",     "create_dir", "remove", "remove_dir", "rename",     "link",     "list",
+        "sync_dir", "exists",     "lock",   "free_space", "working_dir"};
     return names[op];
 }
 
@@ -238,7 +238,17 @@ static flowdb_status fault_exists(struct fl_fs *fs, const char *path, bool *exis
 static flowdb_status fault_free_space(struct fl_fs *fs, const char *path, uint64_t *bytes) {
     if (strikes(fault_of(fs), FAULT_FREE_SPACE, path))
         return injected(fault_of(fs), FAULT_FREE_SPACE, path);
-    return fl_fs_free_space(fl_fs_posix(), path, bytes);
+    uint64_t told = atomic_load(&fault_of(fs)->free_bytes);
+    if (told == UINT64_MAX)
+        return fl_fs_free_space(fl_fs_posix(), path, bytes);
+    *bytes = told;
+    return FLOWDB_OK;
+}
+
+static flowdb_status fault_working_dir(struct fl_fs *fs, char *path, size_t size) {
+    if (strikes(fault_of(fs), FAULT_WORKING_DIR, "."))
+        return injected(fault_of(fs), FAULT_WORKING_DIR, ".");
+    return fl_fs_working_dir(fl_fs_posix(), path, size);
 }
 
 void fault_fs_init(struct fault_fs *fault) {
@@ -254,9 +264,12 @@ void fault_fs_init(struct fault_fs *fault) {
         .exists = fault_exists,
         .lock = fault_lock,
         .free_space = fault_free_space,
+        .working_dir = fault_working_dir,
     };
-    *fault =
-        (struct fault_fs){.fs = {.ops = &ops}, .ops = FAULT_MASK_ALL, .status = FLOWDB_IO_ERROR};
+    *fault = (struct fault_fs){.fs = {.ops = &ops},
+                               .ops = FAULT_MASK_ALL,
+                               .status = FLOWDB_IO_ERROR,
+                               .free_bytes = UINT64_MAX};
     pthread_mutex_init(&fault->lock, NULL);
 }
 

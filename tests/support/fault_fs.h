@@ -8,6 +8,7 @@
 #define TESTS_SUPPORT_FAULT_FS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "fs/fs.h"
 
@@ -30,6 +31,7 @@ enum fault_op {
     FAULT_EXISTS,
     FAULT_LOCK,
     FAULT_FREE_SPACE,
+    FAULT_WORKING_DIR,
     FAULT_OPS
 };
 
@@ -59,6 +61,9 @@ struct fault_fs {
 
     /* Syncs that do not fail are not made: for tests of what the page cache holds. */
     bool skip_syncs;
+
+    /* What there is to write, as free_space tells it; UINT64_MAX: what there really is. */
+    _Atomic uint64_t free_bytes;
 
     /* Before each call, failing or not; NULL: none. Not under the lock. */
     void (*hook)(void *context, enum fault_op op, const char *path);

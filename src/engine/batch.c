@@ -60,7 +60,7 @@ void flowdb_batch_clear(flowdb_batch *batch) {
     if (batch == NULL)
         return;
     batch->size = batch->data != NULL ? FL_WAL_FRAME_HEADER : 0;
-    batch->count = 0;
+    batch->count = batch->puts = 0;
 }
 
 size_t flowdb_batch_count(const flowdb_batch *batch) {
@@ -109,6 +109,7 @@ static flowdb_status add(flowdb_batch *batch, enum fl_op op, flowdb_slice key, i
     fl_entry_put(batch->data + batch->size, op, key, ts, expire_at, value);
     batch->size += size;
     batch->hashes[batch->count++] = fl_hash_key(key);
+    batch->puts += op == FL_OP_PUT;
     return FLOWDB_OK;
 }
 

@@ -12,6 +12,7 @@ struct flowdb_batch {
     size_t capacity;
     uint64_t *hashes; /* of each entry's key */
     uint32_t count;
+    uint32_t puts; /* of them */
     uint32_t hash_capacity;
 };
 

@@ -19,12 +19,13 @@ struct fl_window_id fl_compaction_window(int64_t max_ts, int64_t now_us, int64_t
 
 /*
  * Picks tables of similar size within one window: at least `threshold` of them, the largest at most
- * twice as large as the average. Fills in at most FL_COMPACTION_INPUTS_MAX pointers, borrowed from
+ * twice as large as the average, and all together `budget` bytes of files at most: what would not
+ * fit on the disk is passed over for what does. Fills in at most FL_COMPACTION_INPUTS_MAX pointers, borrowed from
  * the version; *count is how many, 0 where there is nothing to do.
  */
 flowdb_status fl_compaction_pick(const struct fl_version *version, int64_t now_us,
                                  int64_t bucket_us, uint32_t threshold, uint64_t small_bytes,
-                                 struct fl_table **inputs, size_t *count);
+                                 uint64_t budget, struct fl_table **inputs, size_t *count);
 
 /* Merges the tables into new ones that take their place. The inputs must be of the current version,
    and the caller holds compaction_lock. Stops with FLOWDB_DONE, nothing changed, when the database

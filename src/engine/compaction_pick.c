@@ -63,10 +63,22 @@ static size_t similar_run(const struct candidate *first, size_t count, uint64_t 
     return n;
 }
 
+/* How many of the first `count` fit into the budget. */
+static size_t affordable(const struct candidate *first, size_t count, uint64_t budget) {
+    size_t n = 0;
+    for (uint64_t total = 0; n < count; n++) {
+        total += fl_table_properties(first[n].table)->file_size;
+        if (total > budget)
+            break;
+    }
+    return n;
+}
+
 static size_t pick(const struct candidate *all, size_t count, uint32_t threshold,
-                   uint64_t small_bytes, struct fl_table **inputs) {
+                   uint64_t small_bytes, uint64_t budget, struct fl_table **inputs) {
     for (size_t first = 0; first < count; first++) {
         size_t n = similar_run(&all[first], count - first, small_bytes);
+        n = affordable(&all[first], n, budget);
         if (n < threshold)
             continue;
         for (size_t i = 0; i < n; i++)
@@ -78,7 +90,7 @@ static size_t pick(const struct candidate *all, size_t count, uint32_t threshold
 
 flowdb_status fl_compaction_pick(const struct fl_version *version, int64_t now_us,
                                  int64_t bucket_us, uint32_t threshold, uint64_t small_bytes,
-                                 struct fl_table **inputs, size_t *count) {
+                                 uint64_t budget, struct fl_table **inputs, size_t *count) {
     *count = 0;
     if (version->table_count < threshold)
         return FLOWDB_OK;
@@ -93,7 +105,7 @@ flowdb_status fl_compaction_pick(const struct fl_version *version, int64_t now_u
                                     .bytes = properties->raw_bytes};
     }
     qsort(all, version->table_count, sizeof *all, compare_candidates);
-    *count = pick(all, version->table_count, threshold, small_bytes, inputs);
+    *count = pick(all, version->table_count, threshold, small_bytes, budget, inputs);
     fl_release(version->alloc, all);
     return FLOWDB_OK;
 }

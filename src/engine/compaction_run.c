@@ -190,8 +190,9 @@ static flowdb_status merge_rows(struct run *run) {
     flowdb_status status = fl_merge_seek(&run->merge, (flowdb_slice){0}, INT64_MIN);
     const struct fl_row *next;
     for (uint64_t n = 1; status == FLOWDB_OK && (next = fl_merge_row(&run->merge)) != NULL; n++) {
-        if (n % LOOK_EVERY == 0 && atomic_load_explicit(&run->db->closing, memory_order_relaxed))
-            return FLOWDB_DONE;
+        status = n % LOOK_EVERY == 0 ? fl_engine_check_go_on(run->db) : FLOWDB_OK;
+        if (status != FLOWDB_OK)
+            return status;
         struct fl_row row = *next;
         if (keeps(run, &row))
             status = add_row(run, &row);

@@ -50,6 +50,7 @@ enum fl_engine_job {
     FL_JOB_SYNC,    /* sync the log */
     FL_JOB_FLUSH,   /* the oldest frozen memtable becomes a table */
     FL_JOB_MEMORY,  /* make memory for the writers ahead */
+    FL_JOB_SPACE,   /* look how much is free on the disk */
     FL_JOB_COMPACT, /* one round of the policy */
     FL_JOB_GC,
     FL_JOBS
@@ -89,9 +90,13 @@ struct flowdb {
     /* What readers may see. Written under commit_lock, or sync_lock where wal_sync is ALWAYS. */
     _Atomic uint64_t visible_seq;
     _Atomic uint64_t next_id;
-    _Atomic int64_t latest_time_us; /* the highest wall clock seen: expiry never runs backwards */
-    _Atomic bool closing;           /* long jobs look at it and stop */
-    _Atomic uint64_t iterators;     /* alive */
+    _Atomic int64_t latest_time_us;   /* the highest wall clock seen: expiry never runs backwards */
+    _Atomic bool closing;             /* long jobs look at it and stop */
+    _Atomic bool space_low;           /* less than disk_reserve_mb is free: puts are refused */
+    _Atomic bool compaction_gives_up; /* so little is free that a running one should stop */
+    _Atomic int64_t space_looked_us;  /* monotonic */
+    _Atomic uint64_t space_refusals;  /* puts refused for that */
+    _Atomic uint64_t iterators;       /* alive */
     _Atomic size_t frozen_count; /* log_count - 1, for waiting writers; written under commit_lock */
 
     pthread_mutex_t manifest_lock;
@@ -166,12 +171,14 @@ struct fl_commit {
     size_t charge;        /* bytes of memory that it costs */
     const uint64_t *hashes;
     uint32_t count;
+    bool puts; /* not deletes alone: refused where space is low */
 };
 flowdb_status fl_engine_commit(flowdb *db, const struct fl_commit *commit);
 
 /* Takes commit_lock when the active memtable and its log have room for `payload_size` more bytes:
-   freezes, flushes or waits as need be. On failure the lock is not held. */
-flowdb_status fl_engine_begin_commit(flowdb *db, size_t payload_size);
+   freezes, flushes or waits as need be. `puts`: FLOWDB_NO_SPACE where space is low. On failure the
+   lock is not held. */
+flowdb_status fl_engine_begin_commit(flowdb *db, size_t payload_size, bool puts);
 /* Logs, applies and publishes under commit_lock, then releases it and makes it as durable as the
    configuration says. */
 flowdb_status fl_engine_end_commit(flowdb *db, const struct fl_commit *commit);
@@ -250,6 +257,18 @@ flowdb_status fl_engine_step(flowdb *db, enum fl_engine_job job);
 flowdb_status fl_engine_step_due(flowdb *db, enum fl_engine_job *job);
 /* Wants memory made ahead, when little is ready for the writers; cheap to ask. */
 void fl_engine_wake_for_memory(flowdb *db);
+
+/* ---- engine_space.c ---- */
+
+/* Asks how much is free, and has puts refused or taken accordingly. */
+void fl_engine_look_at_space(flowdb *db);
+/* FLOWDB_NO_SPACE where puts are refused; costs one load where they are not. */
+flowdb_status fl_engine_check_space(flowdb *db);
+/* How many bytes of tables a compaction may take as its inputs: half of what is free. The rest is for
+   flushes meanwhile. */
+uint64_t fl_engine_compaction_budget(flowdb *db);
+/* For a compaction under way. FLOWDB_DONE: stop, the database is closing; FLOWDB_NO_SPACE: give up. */
+flowdb_status fl_engine_check_go_on(flowdb *db);
 
 /* ---- engine_stall.c ---- */
 

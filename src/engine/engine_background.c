@@ -12,6 +12,7 @@ enum lane { LANE_FLUSH, LANE_SYNC, LANE_COMPACT, LANE_PREPARE };
 #define PAUSE_MAX_US 5000000 /* of what writers wait for */
 #define PAUSE_BEHIND_MAX_US 60000000
 #define COMPACT_LOOK_US 60000000 /* windows widen with age: there may be work with no flush */
+#define SPACE_LOOK_US 1000000
 #define WARM_CHUNKS 6
 
 /* ------------------------------------------------------------------------------------- jobs -- */
@@ -54,6 +55,11 @@ static flowdb_status run_memory(void *context) {
     return FLOWDB_DONE;
 }
 
+static flowdb_status run_space(void *context) {
+    fl_engine_look_at_space(context);
+    return FLOWDB_DONE;
+}
+
 static int64_t ms(uint32_t milliseconds) {
     return (int64_t)milliseconds * 1000;
 }
@@ -69,6 +75,8 @@ static void describe_jobs(const flowdb *db, struct fl_job_spec specs[FL_JOBS]) {
         "flush", LANE_FLUSH, ms(config->flush_interval_ms), PAUSE_US, PAUSE_MAX_US, run_flush};
     specs[FL_JOB_MEMORY] =
         (struct fl_job_spec){"memory", LANE_PREPARE, 0, PAUSE_US, PAUSE_MAX_US, run_memory};
+    specs[FL_JOB_SPACE] = (struct fl_job_spec){"space",  LANE_PREPARE, SPACE_LOOK_US,
+                                               PAUSE_US, PAUSE_MAX_US, run_space};
     specs[FL_JOB_COMPACT] = (struct fl_job_spec){
         "compaction",  LANE_COMPACT,        FL_MIN(gc_us, (int64_t)COMPACT_LOOK_US),
         PAUSE_US * 10, PAUSE_BEHIND_MAX_US, run_compact};
@@ -82,6 +90,7 @@ static const char *const failing[FL_JOBS] = {
     [FL_JOB_SYNC] = "the log could not be synced",
     [FL_JOB_FLUSH] = "a memtable could not be flushed",
     [FL_JOB_MEMORY] = "memory could not be prepared",
+    [FL_JOB_SPACE] = "free space could not be found out",
     [FL_JOB_COMPACT] = "a compaction failed",
     [FL_JOB_GC] = "garbage could not be collected",
 };

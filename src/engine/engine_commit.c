@@ -29,7 +29,10 @@ static struct fl_memtable *active_memtable(flowdb *db) {
     return active;
 }
 
-flowdb_status fl_engine_begin_commit(flowdb *db, size_t payload_size) {
+flowdb_status fl_engine_begin_commit(flowdb *db, size_t payload_size, bool puts) {
+    flowdb_status space = puts ? fl_engine_check_space(db) : FLOWDB_OK;
+    if (space != FLOWDB_OK)
+        return space;
     for (;;) {
         pthread_mutex_lock(&db->commit_lock);
         flowdb_status status = fl_engine_check_writable(db);
@@ -40,6 +43,7 @@ flowdb_status fl_engine_begin_commit(flowdb *db, size_t payload_size) {
             status = fl_engine_freeze(db);
             if (status == FLOWDB_OK) {
                 fl_scheduler_want(&db->scheduler, FL_JOB_FLUSH);
+                fl_engine_look_at_space(db);
                 return FLOWDB_OK;
             }
         }
@@ -93,6 +97,8 @@ static flowdb_status sync_if_due(flowdb *db) {
     if (due)
         db->next_sync_us = now + (int64_t)db->config.wal_sync_interval_ms * 1000;
     pthread_mutex_unlock(&db->commit_lock);
+    if (due)
+        fl_engine_look_at_space(db);
     flowdb_status status = due ? fl_engine_sync(db) : FLOWDB_OK;
     if (status == FLOWDB_OK || atomic_load(&db->stopped_writes))
         return status;
@@ -117,6 +123,6 @@ flowdb_status fl_engine_end_commit(flowdb *db, const struct fl_commit *commit) {
 }
 
 flowdb_status fl_engine_commit(flowdb *db, const struct fl_commit *commit) {
-    flowdb_status status = fl_engine_begin_commit(db, commit->payload_size);
+    flowdb_status status = fl_engine_begin_commit(db, commit->payload_size, commit->puts);
     return status == FLOWDB_OK ? fl_engine_end_commit(db, commit) : status;
 }

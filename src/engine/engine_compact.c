@@ -19,7 +19,8 @@ flowdb_status fl_engine_compact_once(flowdb *db, bool *ran) {
     struct fl_table *inputs[FL_COMPACTION_INPUTS_MAX];
     size_t count;
     status = fl_compaction_pick(version, fl_engine_now(db), bucket_us(db),
-                                db->config.compaction_threshold, small_bytes(db), inputs, &count);
+                                db->config.compaction_threshold, small_bytes(db),
+                                fl_engine_compaction_budget(db), inputs, &count);
     if (status == FLOWDB_OK && count > 0)
         status = fl_compaction_run(db, inputs, count);
     fl_version_unref(version);

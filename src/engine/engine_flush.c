@@ -126,7 +126,7 @@ flowdb_status fl_engine_flush_oldest(flowdb *db) {
 /* Freezes what is in memory now, unless that has to wait for a flush: then *frozen is false. *last
    is the youngest log that must go. */
 static flowdb_status try_freeze(flowdb *db, bool *frozen, uint64_t *last) {
-    flowdb_status status = fl_engine_begin_commit(db, 0);
+    flowdb_status status = fl_engine_begin_commit(db, 0, false);
     if (status != FLOWDB_OK)
         return status;
     pthread_mutex_lock(&db->version_lock);

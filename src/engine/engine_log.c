@@ -8,7 +8,8 @@ flowdb_status fl_engine_create_log(flowdb *db, uint64_t previous, struct fl_log 
     char *path = fl_engine_wal_path(db, made.id);
     if (path == NULL)
         return FLOWDB_NO_MEMORY;
-    uint64_t expected = (uint64_t)db->config.wal_segment_size_mb << 20;
+    uint64_t expected =
+        atomic_load(&db->space_low) ? 0 : (uint64_t)db->config.wal_segment_size_mb << 20;
     flowdb_status status = fl_wal_create(&db->env, path, made.id, previous, expected, &made.writer);
     if (status == FLOWDB_OK)
         status = fl_fs_sync_dir(db->env.fs, db->wal_dir);

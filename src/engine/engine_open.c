@@ -349,6 +349,7 @@ static flowdb_status open_for_writing(flowdb *db) {
     if (status == FLOWDB_OK) {
         db->next_sync_us =
             fl_clock_monotonic_us(db->env.clock) + (int64_t)db->config.wal_sync_interval_ms * 1000;
+        fl_engine_look_at_space(db);
         status = fl_engine_start_jobs(db);
     }
     return status;

@@ -28,7 +28,8 @@ static flowdb_status encode_patched(flowdb *db, const struct fl_row *row, struct
                                  .payload_sum = fl_wal_payload_sum(payload, size),
                                  .charge = span->size,
                                  .hashes = hash,
-                                 .count = 1};
+                                 .count = 1,
+                                 .puts = true};
     return FLOWDB_OK;
 }
 
@@ -37,7 +38,7 @@ flowdb_status flowdb_patch_record(flowdb *db, flowdb_slice key, int64_t ts,
     flowdb_status status = check_patch(db, key, patch);
     /* Room for the record is made for a small one: a log may pass its size by one entry. */
     if (status == FLOWDB_OK)
-        status = fl_engine_begin_commit(db, 0);
+        status = fl_engine_begin_commit(db, 0, true);
     if (status != FLOWDB_OK)
         return status;
 

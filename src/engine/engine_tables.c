@@ -143,6 +143,7 @@ flowdb_status fl_engine_change_tables(flowdb *db, const struct fl_table_change *
     pthread_mutex_unlock(&db->manifest_lock);
     fl_release(db->env.alloc, metas);
     fl_release(db->env.alloc, ids);
+    fl_engine_look_at_space(db);
     return status;
 }
 

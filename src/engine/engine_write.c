@@ -74,7 +74,8 @@ static flowdb_status commit_records(flowdb *db, const flowdb_record *records, si
                                .payload_sum = fl_wal_payload_sum(payload, size),
                                .charge = span.size,
                                .hashes = hashes,
-                               .count = (uint32_t)count};
+                               .count = (uint32_t)count,
+                               .puts = true};
     status = fl_engine_commit(db, &commit);
     fl_chunk_unref(span.chunk);
     return status;
@@ -136,7 +137,8 @@ static flowdb_status commit_batch(flowdb *db, struct fl_chunk *chunk, uint8_t *f
                                .payload_sum = fl_wal_payload_sum(payload, payload_size),
                                .charge = charge,
                                .hashes = batch->hashes,
-                               .count = batch->count};
+                               .count = batch->count,
+                               .puts = batch->puts > 0};
     return fl_engine_commit(db, &commit);
 }
 
@@ -200,7 +202,8 @@ static flowdb_status commit_one(flowdb *db, enum fl_op op, flowdb_slice key, int
                                .payload_sum = fl_wal_payload_sum(payload, size),
                                .charge = span.size,
                                .hashes = &hash,
-                               .count = 1};
+                               .count = 1,
+                               .puts = op == FL_OP_PUT};
     status = fl_engine_commit(db, &commit);
     fl_chunk_unref(span.chunk);
     return status;

@@ -12,6 +12,7 @@ enum { TABLES = 3 };
 enum kind {
     INTERLEAVED, /* every third key in each of them */
     RANDOM,      /* the same with random values */
+    BEHIND,      /* random values, each table's keys behind those of the one before */
     IN_TIME      /* series: each table has all keys, and a third of the time */
 };
 
@@ -44,7 +45,7 @@ static void write_table(struct overlap *overlap, unsigned table) {
     size_t size = 0;
     uint64_t third = (data->count + TABLES - 1) / TABLES;
     for (uint64_t i = 0; i < data->count; i++) {
-        if ((overlap->kind == IN_TIME ? i / third : i % TABLES) != table)
+        if ((overlap->kind >= BEHIND ? i / third : i % TABLES) != table)
             continue;
         batch[size++] = data->records[i];
         if (size == DATA_BATCH) {
@@ -110,7 +111,7 @@ static void measure(struct bench *bench, enum kind kind, const struct names *nam
     if (kind == IN_TIME)
         data_make_series(&overlap.data, bench->options.series, bench->options.points);
     else
-        data_make_plain(&overlap.data, bench->options.records, kind == RANDOM);
+        data_make_plain(&overlap.data, bench->options.records, kind != INTERLEAVED);
     uint64_t count = overlap.data.count;
     if (bench_wants(bench, names->scan)) {
         fill(bench, &overlap);
@@ -127,6 +128,9 @@ void bench_overlaps(struct bench *bench) {
     measure(bench, RANDOM,
             &(struct names){"full scan, three overlapping tables, random values",
                             "compaction of three tables, random values"});
+    measure(bench, BEHIND,
+            &(struct names){"full scan, three tables behind one another",
+                            "compaction of three tables behind one another"});
     measure(bench, IN_TIME,
             &(struct names){"series, full scan, three tables in time",
                             "series, compaction of three tables in time"});

@@ -12,7 +12,6 @@
 #include "merge/merge.h"
 
 #define OUTPUT_MAX ((uint64_t)512 << 20) /* bytes of file at which the next output begins */
-#define LOOK_EVERY 4096                  /* rows between looks at whether to stop */
 
 struct run {
     flowdb *db;
@@ -177,27 +176,59 @@ static flowdb_status open_merge(struct run *run) {
     return status;
 }
 
-static flowdb_status add_row(struct run *run, const struct fl_row *row) {
+/* Makes sure that there is an output with room. */
+static flowdb_status ready_output(struct run *run) {
     flowdb_status status = FLOWDB_OK;
     if (run->builder != NULL && fl_table_builder_size(run->builder) >= OUTPUT_MAX)
         status = end_output(run);
     if (status == FLOWDB_OK && run->builder == NULL)
         status = begin_output(run);
+    return status;
+}
+
+static flowdb_status add_row(struct run *run, const struct fl_row *row) {
+    flowdb_status status = ready_output(run);
     return status == FLOWDB_OK ? fl_table_builder_add(run->builder, row) : status;
+}
+
+/* Is every row of the block one that is kept as it is, and no other source's among them? */
+static bool stays_whole(const struct run *run, const struct fl_table_block *block) {
+    return !block->deletes && block->min_expire_at > run->purge_us &&
+           fl_skyline_seq_within(run->version->skyline, block->first_key, block->last_key) <=
+               block->min_seq &&
+           fl_merge_leads(&run->merge, block->last_key, block->last_ts);
+}
+
+/* Copies the block that begins at the current row, if one does and it can be. */
+static flowdb_status copy_block(struct run *run, bool *copied) {
+    struct fl_source *source = fl_merge_winner(&run->merge);
+    struct fl_table_block block;
+    *copied = false;
+    if (!fl_table_source_block(source, &block) || !stays_whole(run, &block))
+        return FLOWDB_OK;
+    flowdb_status status = ready_output(run);
+    if (status == FLOWDB_OK)
+        status = fl_table_builder_add_block(run->builder, source, copied);
+    return status == FLOWDB_OK && *copied ? fl_merge_moved(&run->merge) : status;
+}
+
+/* Adds the current row, or drops it, and moves on. */
+static flowdb_status merge_row(struct run *run) {
+    struct fl_row row = *fl_merge_row(&run->merge);
+    flowdb_status status = keeps(run, &row) ? add_row(run, &row) : FLOWDB_OK;
+    return status == FLOWDB_OK ? fl_merge_next(&run->merge) : status;
 }
 
 static flowdb_status merge_rows(struct run *run) {
     flowdb_status status = fl_merge_seek(&run->merge, (flowdb_slice){0}, INT64_MIN);
-    const struct fl_row *next;
-    for (uint64_t n = 1; status == FLOWDB_OK && (next = fl_merge_row(&run->merge)) != NULL; n++) {
-        status = n % LOOK_EVERY == 0 ? fl_engine_check_go_on(run->db) : FLOWDB_OK;
+    while (status == FLOWDB_OK && fl_merge_row(&run->merge) != NULL) {
+        status = fl_engine_check_go_on(run->db);
         if (status != FLOWDB_OK)
             return status;
-        struct fl_row row = *next;
-        if (keeps(run, &row))
-            status = add_row(run, &row);
-        if (status == FLOWDB_OK)
-            status = fl_merge_next(&run->merge);
+        bool copied;
+        status = copy_block(run, &copied);
+        if (status == FLOWDB_OK && !copied)
+            status = merge_row(run);
     }
     return status;
 }

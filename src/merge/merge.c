@@ -140,6 +140,17 @@ static void let_run(struct fl_merge *merge) {
         merge->patience = FL_MIN(merge->patience * 2, (size_t)PATIENCE_MAX);
 }
 
+bool fl_merge_leads(const struct fl_merge *merge, flowdb_slice key, int64_t ts) {
+    const struct fl_source last = {.valid = true, .row = {.key = key, .ts = ts}};
+    const struct fl_source *next = merge->count > 1 ? runner_up(merge) : NULL;
+    return next == NULL || compare(merge, &last, next) < 0;
+}
+
+flowdb_status fl_merge_moved(struct fl_merge *merge) {
+    merge->free = merge->streak = 0;
+    return merge->count > 1 ? climb(merge, merge->losers[0], 0, &merge->losers[0]) : FLOWDB_OK;
+}
+
 flowdb_status fl_merge_seek(struct fl_merge *merge, flowdb_slice key, int64_t ts) {
     flowdb_status status = FLOWDB_OK;
     merge->free = merge->streak = 0;

@@ -44,6 +44,16 @@ static inline flowdb_status fl_merge_next(struct fl_merge *merge) {
     merge->free--;
     return fl_source_next(merge->sources[merge->losers[0]]);
 }
+/*
+ * Do all rows of the winner up to (key, ts), which it has, come before those of the other sources?
+ * Then whoever works on sources directly may move it behind them, and says so by fl_merge_moved.
+ */
+bool fl_merge_leads(const struct fl_merge *merge, flowdb_slice key, int64_t ts);
+flowdb_status fl_merge_moved(struct fl_merge *merge);
+/* The source whose row is the current one; there must be one. */
+static inline struct fl_source *fl_merge_winner(const struct fl_merge *merge) {
+    return merge->sources[merge->losers[0]];
+}
 
 /* The current row, valid until the next call; NULL at the end. */
 static inline const struct fl_row *fl_merge_row(const struct fl_merge *merge) {

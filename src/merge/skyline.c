@@ -131,9 +131,8 @@ void fl_skyline_unref(struct fl_skyline *skyline) {
         fl_release(skyline->alloc, skyline);
 }
 
-uint64_t fl_skyline_seq(const struct fl_skyline *skyline, flowdb_slice key) {
-    if (skyline == NULL)
-        return 0;
+/* How many pieces start at or below the key. */
+static size_t count_up_to(const struct fl_skyline *skyline, flowdb_slice key) {
     size_t low = 0, high = skyline->count; /* the first piece that starts above the key */
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -142,5 +141,21 @@ uint64_t fl_skyline_seq(const struct fl_skyline *skyline, flowdb_slice key) {
         else
             high = middle;
     }
-    return low > 0 ? skyline->pieces[low - 1].seq : 0;
+    return low;
+}
+
+uint64_t fl_skyline_seq(const struct fl_skyline *skyline, flowdb_slice key) {
+    size_t count = skyline != NULL ? count_up_to(skyline, key) : 0;
+    return count > 0 ? skyline->pieces[count - 1].seq : 0;
+}
+
+uint64_t fl_skyline_seq_within(const struct fl_skyline *skyline, flowdb_slice low,
+                               flowdb_slice high) {
+    uint64_t largest = fl_skyline_seq(skyline, low);
+    if (skyline == NULL)
+        return 0;
+    size_t end = count_up_to(skyline, high);
+    for (size_t i = count_up_to(skyline, low); i < end; i++)
+        largest = FL_MAX(largest, skyline->pieces[i].seq);
+    return largest;
 }

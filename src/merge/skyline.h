@@ -41,5 +41,8 @@ void fl_skyline_unref(struct fl_skyline *skyline); /* NULL is fine */
 
 /* The largest sequence number that covers the key; 0 where none does or skyline is NULL. */
 uint64_t fl_skyline_seq(const struct fl_skyline *skyline, flowdb_slice key);
+/* The largest that covers any key from `low` to `high`, both included. */
+uint64_t fl_skyline_seq_within(const struct fl_skyline *skyline, flowdb_slice low,
+                               flowdb_slice high);
 
 #endif

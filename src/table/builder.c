@@ -6,8 +6,13 @@
 #include "table/filter.h"
 #include "table/index.h"
 #include "table/meta.h"
+#include "table/reader.h"
 
 #define WRITE_SIZE ((size_t)256 << 10)
+/* A block that had to end early to let another be copied behind it comes once in so many. */
+#define CRUMB_EVERY 8
+/* After a raw block that did not shrink this time either, so many are not tried. */
+#define HOPELESS 15
 
 struct fl_table_builder {
     const struct fl_env *env;
@@ -20,6 +25,9 @@ struct fl_table_builder {
     struct fl_block_encoder block;
     struct fl_index_builder index;
     struct fl_tombstones tombstones;
+    uint32_t since_crumb;      /* blocks since one that was small */
+    uint32_t hopeless;         /* copied blocks that lie raw and will be left so untried */
+    struct fl_buffer scratch;  /* a payload on its way from one codec to another */
     struct fl_buffer out;      /* frames behind `written`, sealed */
     uint64_t written;          /* bytes in the file */
     struct fl_buffer hashes;   /* fl_hash_key of each key */
@@ -49,6 +57,7 @@ flowdb_status fl_table_builder_create(const struct fl_env *env, const char *path
     fl_packer_init(&made->packer, alloc, options);
     fl_index_builder_init(&made->index, alloc);
     fl_tombstones_init(&made->tombstones, alloc);
+    fl_buffer_init(&made->scratch, alloc);
     fl_buffer_init(&made->out, alloc);
     fl_buffer_init(&made->hashes, alloc);
     fl_buffer_init(&made->min_key, alloc);
@@ -73,6 +82,7 @@ void fl_table_builder_destroy(struct fl_table_builder *builder) {
     fl_block_encoder_deinit(&builder->block);
     fl_index_builder_deinit(&builder->index);
     fl_tombstones_deinit(&builder->tombstones);
+    fl_buffer_deinit(&builder->scratch);
     fl_buffer_deinit(&builder->out);
     fl_buffer_deinit(&builder->hashes);
     fl_buffer_deinit(&builder->min_key);
@@ -102,11 +112,24 @@ static void seal_last(struct fl_table_builder *builder, size_t frame_size) {
     fl_frame_seal(frame, frame_size, builder->id, place_of(builder) - frame_size);
 }
 
+/* Enters the frame that was just appended to `out` into the index. */
+static flowdb_status enter_frame(struct fl_table_builder *builder, flowdb_slice first_key,
+                                 const struct fl_block_summary *summary, size_t frame_size) {
+    seal_last(builder, frame_size);
+    flowdb_status status =
+        fl_index_builder_add(&builder->index, &builder->packer, first_key, summary,
+                             place_of(builder) - frame_size, frame_size);
+    if (status != FLOWDB_OK)
+        return status;
+    builder->properties.block_count++;
+    builder->since_crumb++;
+    return builder->out.size >= WRITE_SIZE ? write_out(builder) : FLOWDB_OK;
+}
+
 static flowdb_status finish_block(struct fl_table_builder *builder) {
     struct fl_block_encoder *block = &builder->block;
     struct fl_block_summary summary;
     size_t frame_size;
-    uint64_t place = place_of(builder);
     flowdb_slice last = fl_block_encoder_last_key(block);
     builder->last_key.size = 0;
     flowdb_status status = fl_buffer_append(&builder->last_key, last.data, last.size);
@@ -116,13 +139,7 @@ static flowdb_status finish_block(struct fl_table_builder *builder) {
     status = fl_block_encoder_finish(block, &builder->packer, &builder->out, &frame_size, &summary);
     if (status != FLOWDB_OK)
         return status;
-    seal_last(builder, frame_size);
-    status =
-        fl_index_builder_add(&builder->index, &builder->packer, first, &summary, place, frame_size);
-    if (status != FLOWDB_OK)
-        return status;
-    builder->properties.block_count++;
-    return builder->out.size >= WRITE_SIZE ? write_out(builder) : FLOWDB_OK;
+    return enter_frame(builder, first, &summary, frame_size);
 }
 
 static void count_row(struct fl_table_properties *properties, const struct fl_row *row) {
@@ -201,6 +218,107 @@ flowdb_status fl_table_builder_add(struct fl_table_builder *builder, const struc
     builder->broken = status;
     return status;
 }
+
+/* ------------------------------------------------------------------------------- whole blocks -- */
+
+/* Is a block of so many rows and bytes of columns at least half of what it may be? */
+static bool is_sizable(const struct fl_table_builder *builder, uint32_t rows, size_t bytes) {
+    return bytes >= builder->options.block_size / 2 || rows >= FL_BLOCK_ROWS / 2;
+}
+
+/* May a block be put behind what is there? The rows that wait in the encoder become a block before
+   it, which is small now and then, but not often. */
+static bool takes_block(const struct fl_table_builder *builder, const struct fl_block_copy *copy) {
+    const struct fl_block_encoder *block = &builder->block;
+    if (!is_sizable(builder, copy->block->rows, copy->frame.raw_size))
+        return false;
+    return block->rows == 0 || builder->since_crumb >= CRUMB_EVERY ||
+           is_sizable(builder, block->rows, fl_block_encoder_size(block));
+}
+
+static flowdb_status end_block(struct fl_table_builder *builder) {
+    struct fl_block_encoder *block = &builder->block;
+    if (block->rows == 0)
+        return FLOWDB_OK;
+    bool crumb = !is_sizable(builder, block->rows, fl_block_encoder_size(block));
+    flowdb_status status = finish_block(builder);
+    if (crumb)
+        builder->since_crumb = 0;
+    return status;
+}
+
+/* Counts the rows and the keys, of which the first may be the last of the block before. */
+static flowdb_status count_block(struct fl_table_builder *builder, const struct fl_block *block) {
+    for (uint32_t key = 0, at = 0; key < block->keys; key++) {
+        struct fl_row row = {.key = fl_block_key(block, key)};
+        if (key > 0 || builder->properties.row_count == 0 ||
+            !fl_slice_equal(row.key, last_key(builder))) {
+            flowdb_status status = add_new_key(builder, row.key);
+            if (status != FLOWDB_OK)
+                return status;
+        }
+        for (uint32_t end = fl_block_run(block, key + 1); at < end; at++) {
+            fl_block_row(block, key, at, &row);
+            count_row(&builder->properties, &row);
+            builder->last_ts = row.ts;
+        }
+    }
+    flowdb_slice last = fl_block_key(block, block->keys - 1);
+    builder->last_key.size = 0;
+    return fl_buffer_append(&builder->last_key, last.data, last.size);
+}
+
+/* Appends the frame as it is, or compressed anew. A raw one may shrink with the other codec. */
+static flowdb_status copy_frame(struct fl_table_builder *builder, const struct fl_block_copy *copy,
+                                size_t *frame_size) {
+    bool raw = copy->frame.codec == FL_CODEC_NONE;
+    if (copy->frame.codec == builder->packer.codec || (raw && builder->hopeless > 0)) {
+        builder->hopeless -= raw && builder->hopeless > 0;
+        *frame_size = copy->bytes.size;
+        return fl_buffer_append(&builder->out, copy->bytes.data, copy->bytes.size);
+    }
+    flowdb_status status =
+        fl_frame_repack(&builder->packer, copy->unpacker, copy->bytes, &copy->frame,
+                        &builder->scratch, &builder->out, frame_size);
+    if (raw && status == FLOWDB_OK && *frame_size == copy->bytes.size)
+        builder->hopeless = HOPELESS;
+    return status;
+}
+
+static flowdb_status copy_block(struct fl_table_builder *builder,
+                                const struct fl_block_copy *copy) {
+    size_t frame_size = 0;
+    flowdb_status status = end_block(builder);
+    if (status == FLOWDB_OK)
+        status = copy_frame(builder, copy, &frame_size);
+    if (status == FLOWDB_OK)
+        status = enter_frame(builder, fl_block_key(copy->block, 0), &copy->summary, frame_size);
+    return status == FLOWDB_OK ? count_block(builder, copy->block) : status;
+}
+
+flowdb_status fl_table_builder_add_block(struct fl_table_builder *builder, struct fl_source *source,
+                                         bool *added) {
+    struct fl_block_copy copy;
+    *added = false;
+    if (builder->broken != FLOWDB_OK || builder->finished)
+        return fl_fail(FLOWDB_INVALID_ARGUMENT, "a block for a table that is finished or failed");
+    flowdb_status status = fl_table_source_copy(source, &copy);
+    if (status != FLOWDB_OK || !takes_block(builder, &copy))
+        return status;
+    int order = builder->properties.row_count == 0
+                    ? 1
+                    : fl_slice_compare(fl_block_key(copy.block, 0), last_key(builder));
+    if (order < 0 || (order == 0 && copy.summary.first_ts <= builder->last_ts))
+        return fl_fail(FLOWDB_INVALID_ARGUMENT, "a block that is not above the row before");
+    status = copy_block(builder, &copy);
+    builder->broken = status;
+    if (status != FLOWDB_OK)
+        return status;
+    *added = true;
+    return fl_table_source_skip(source);
+}
+
+/* ------------------------------------------------------------------------------------ the rest -- */
 
 flowdb_status fl_table_builder_add_range_tombstone(struct fl_table_builder *builder,
                                                    const struct fl_range_tombstone *tombstone) {

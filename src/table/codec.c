@@ -21,14 +21,10 @@ void fl_packer_deinit(struct fl_packer *packer) {
     packer->zstd = NULL;
 }
 
-static flowdb_status pack_zstd(struct fl_packer *packer, flowdb_slice raw, uint8_t *out,
-                               size_t room, size_t *size) {
-    if (packer->zstd == NULL)
-        packer->zstd = ZSTD_createCCtx_advanced(memory_of(packer->alloc));
-    if (packer->zstd == NULL)
-        return fl_fail_memory("a zstd context", 0);
-    size_t packed =
-        ZSTD_compressCCtx(packer->zstd, out, room, raw.data, raw.size, packer->zstd_level);
+/* Compresses at one level; *size is 0 where there is too little room. */
+static flowdb_status pack_at(struct fl_packer *packer, int level, flowdb_slice raw, uint8_t *out,
+                             size_t room, size_t *size) {
+    size_t packed = ZSTD_compressCCtx(packer->zstd, out, room, raw.data, raw.size, level);
     if (!ZSTD_isError(packed)) {
         *size = packed;
         return FLOWDB_OK;
@@ -42,6 +38,39 @@ static flowdb_status pack_zstd(struct fl_packer *packer, flowdb_slice raw, uint8
     default:
         return fl_fail(FLOWDB_INVALID_ARGUMENT, "zstd: %s", ZSTD_getErrorName(packed));
     }
+}
+
+#define FAST_LEVEL 1
+#define TRIALS 4       /* the first payloads are all tried at both levels */
+#define TRIAL_EVERY 64 /* and then one in so many */
+#define GAIN_PART 64   /* a payload must shrink by this part of itself to be worth the effort */
+
+/* Is the smaller of two results, 0 where nothing came out, not much smaller? */
+static bool does_as_well(size_t fast, size_t slow) {
+    if (slow == 0 || fast == 0)
+        return slow == 0;
+    return fast <= slow + slow / GAIN_PART;
+}
+
+static flowdb_status pack_zstd(struct fl_packer *packer, flowdb_slice raw, uint8_t *out,
+                               size_t room, size_t *size) {
+    if (packer->zstd == NULL)
+        packer->zstd = ZSTD_createCCtx_advanced(memory_of(packer->alloc));
+    if (packer->zstd == NULL)
+        return fl_fail_memory("a zstd context", 0);
+    bool trial = packer->zstd_level > FAST_LEVEL &&
+                 (packer->packed < TRIALS || packer->packed % TRIAL_EVERY == 0);
+    packer->packed++;
+    if (!trial)
+        return pack_at(packer, packer->fast_wins >= TRIALS ? FAST_LEVEL : packer->zstd_level, raw,
+                       out, room, size);
+    size_t fast = 0;
+    flowdb_status status = pack_at(packer, FAST_LEVEL, raw, out, room, &fast);
+    if (status == FLOWDB_OK)
+        status = pack_at(packer, packer->zstd_level, raw, out, room, size);
+    if (status == FLOWDB_OK)
+        packer->fast_wins = does_as_well(fast, *size) ? packer->fast_wins + 1 : 0;
+    return status;
 }
 
 flowdb_status fl_packer_pack(struct fl_packer *packer, flowdb_slice raw, uint8_t *out, size_t room,

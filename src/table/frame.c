@@ -113,6 +113,19 @@ flowdb_status fl_frame_append(struct fl_packer *packer, enum fl_frame_type type,
     return FLOWDB_OK;
 }
 
+flowdb_status fl_frame_repack(struct fl_packer *packer, struct fl_unpacker *unpacker,
+                              flowdb_slice bytes, const struct fl_frame *frame,
+                              struct fl_buffer *scratch, struct fl_buffer *out,
+                              size_t *frame_size) {
+    const uint8_t *whole = bytes.data, *raw;
+    flowdb_slice fields = flowdb_bytes(whole + FL_FRAME_HEADER, fl_get_u16(whole + AT_FIELDS));
+    flowdb_status status = fl_frame_raw(unpacker, frame, scratch, &raw);
+    if (status != FLOWDB_OK)
+        return status;
+    return fl_frame_append(packer, frame->type, fields, flowdb_bytes(raw, frame->raw_size), out,
+                           frame_size);
+}
+
 void fl_frame_seal(uint8_t *frame, size_t size, uint64_t owner, uint64_t place) {
     fl_put_u64(frame + AT_CHECKSUM, fl_checksum(frame + AT_STORED, size - AT_STORED, owner, place));
 }

@@ -82,6 +82,24 @@ static flowdb_status decode(struct fl_table *table, const uint8_t *bytes, uint64
     return FLOWDB_OK;
 }
 
+flowdb_status fl_table_block_frame(struct fl_table *table, const struct fl_partition *partition,
+                                   uint32_t at, struct fl_window *window, flowdb_slice *bytes,
+                                   struct fl_frame *frame) {
+    uint64_t offset = partition->offsets[at];
+    size_t size = (size_t)(partition->offsets[at + 1] - offset);
+    flowdb_status status = FLOWDB_OK;
+    if (!window_holds(window, offset, size))
+        status = fill_window(table, window, offset, size);
+    if (status != FLOWDB_OK)
+        return status;
+    const uint8_t *start = window->bytes.data + (offset - window->offset);
+    status = fl_frame_parse(start, size, FL_FRAME_DATA, table->id, offset, true, frame);
+    if (status != FLOWDB_OK)
+        return fl_fail_within(status, "%s at offset %" PRIu64, table->path, offset);
+    *bytes = flowdb_bytes(start, size);
+    return FLOWDB_OK;
+}
+
 static flowdb_status read_block(struct fl_table *table, const struct fl_partition *partition,
                                 uint32_t at, const struct fl_table_read *read,
                                 struct fl_window *window, struct fl_block **block) {

@@ -96,4 +96,22 @@ flowdb_status fl_table_read_frame(struct fl_table *table, struct fl_extent exten
 /* What is wrong with bytes gets the file and the place where they lie. */
 flowdb_status fl_table_locate(const struct fl_table *table, flowdb_status status, uint64_t offset);
 
+/* The bytes of the block's frame, as they lie in the file, verified; borrowed from the window. */
+flowdb_status fl_table_block_frame(struct fl_table *table, const struct fl_partition *partition,
+                                   uint32_t at, struct fl_window *window, flowdb_slice *bytes,
+                                   struct fl_frame *frame);
+
+/* A whole block: decoded, as its table's index has it, and as it lies in the file. */
+struct fl_block_copy {
+    const struct fl_block *block;
+    struct fl_block_summary summary;
+    flowdb_slice bytes;
+    struct fl_frame frame;
+    struct fl_unpacker *unpacker; /* for the frame */
+};
+/* Of a source that shows a block's first row. All is borrowed until the source moves. */
+flowdb_status fl_table_source_copy(struct fl_source *source, struct fl_block_copy *copy);
+/* Moves such a source behind its block. */
+flowdb_status fl_table_source_skip(struct fl_source *source);
+
 #endif

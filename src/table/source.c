@@ -493,6 +493,52 @@ static flowdb_status reverse_seek(struct fl_source *base, flowdb_slice key, int6
     return previous_block(source);
 }
 
+/* ------------------------------------------------------------------------------- whole blocks -- */
+
+bool fl_table_source_block(const struct fl_source *base, struct fl_table_block *block) {
+    const struct table_source *source = (const struct table_source *)(const void *)base;
+    if (!base->valid || source->row != 0 || source->bounds.reverse || !source->all_ts ||
+        source->key_begin != 0 || source->key_end != source->block->keys)
+        return false;
+    const struct fl_block *whole = source->block;
+    const struct fl_partition *partition = source->use.partition;
+    uint32_t at = source->at, last = whole->keys - 1;
+    *block = (struct fl_table_block){
+        .first_key = fl_block_key(whole, 0),
+        .last_key = fl_block_key(whole, last),
+        .last_ts =
+            (int64_t)fl_ramp_at(&whole->ts, last, fl_block_run(whole, last), whole->rows - 1),
+        .min_ts = partition->min_ts[at],
+        .max_ts = partition->max_ts[at],
+        .min_expire_at =
+            partition->min_expire_at != NULL ? partition->min_expire_at[at] : FLOWDB_NEVER,
+        .min_seq = source->table->properties.min_seq,
+        .deletes = whole->deletes != NULL};
+    return true;
+}
+
+flowdb_status fl_table_source_copy(struct fl_source *base, struct fl_block_copy *copy) {
+    struct table_source *source = source_of(base);
+    const struct fl_partition *partition = source->use.partition;
+    uint32_t at = source->at;
+    bool never = partition->min_expire_at == NULL;
+    copy->block = source->block;
+    copy->unpacker = &source->table->unpacker;
+    copy->summary = (struct fl_block_summary){
+        .rows = partition->rows[at],
+        .first_ts = partition->first_ts[at],
+        .min_ts = partition->min_ts[at],
+        .max_ts = partition->max_ts[at],
+        .min_expire_at = never ? FLOWDB_NEVER : partition->min_expire_at[at],
+        .max_expire_at = never ? FLOWDB_NEVER : partition->max_expire_at[at]};
+    return fl_table_block_frame(source->table, partition, at, &source->window, &copy->bytes,
+                                &copy->frame);
+}
+
+flowdb_status fl_table_source_skip(struct fl_source *base) {
+    return next_block(source_of(base));
+}
+
 /* ----------------------------------------------------------------------------------- lifetime -- */
 
 static void source_close(struct fl_source *base) {

@@ -139,4 +139,28 @@ bool fl_table_may_contain(struct fl_table *table, flowdb_slice key, uint64_t has
 flowdb_status fl_table_source(struct fl_table *table, const struct fl_bounds *bounds,
                               const struct fl_table_read *read, struct fl_source **source);
 
+/* ---- whole blocks, for a compaction: what need not change is copied as it is ---- */
+
+/* A block of a table. The slices are valid until its source moves. */
+struct fl_table_block {
+    flowdb_slice first_key, last_key;
+    int64_t last_ts; /* of its last row */
+    int64_t min_ts, max_ts;
+    int64_t min_expire_at; /* of all rows */
+    uint64_t min_seq;      /* no row has a smaller one */
+    bool deletes;          /* are there any? */
+};
+
+/* The block of which the source, which has no bounds and goes forward, shows the first row. False
+   where the row is another one. */
+bool fl_table_source_block(const struct fl_source *source, struct fl_table_block *block);
+/*
+ * Adds the block whose first row the source shows, as fl_table_builder_add would add all its rows,
+ * and moves the source behind it: the frame is copied, compressed anew if it has another codec. A
+ * block that is not worth it, so small that tables would come to consist of crumbs, is left for its
+ * rows to be added: then *added is false and nothing was done. Failing may have moved the source.
+ */
+flowdb_status fl_table_builder_add_block(struct fl_table_builder *builder, struct fl_source *source,
+                                         bool *added);
+
 #endif

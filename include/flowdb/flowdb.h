@@ -429,6 +429,48 @@ FLOWDB_API flowdb_status flowdb_sync(flowdb *db);
  */
 FLOWDB_API flowdb_status flowdb_checkpoint(flowdb *db, const char *dir);
 
+/*
+ * Reads every byte that counts in a closed directory, and holds what the files say of one another
+ * against each other: checksums, the order of rows, indexes, filters and properties against the
+ * rows, logs and tables against the manifest. Changes nothing.
+ *
+ * Calls `report` (may be NULL) for each problem, in this thread: `file` is relative to data_dir,
+ * `offset` in bytes, `what` a sentence; both strings are valid during the call. FLOWDB_OK: there was
+ * none. FLOWDB_CORRUPTION: there was. What a crash may leave is no problem: a torn end of the last
+ * log, files that nothing refers to.
+ *
+ * FLOWDB_LOCKED (open in some process), FLOWDB_NOT_FOUND (no database there), FLOWDB_UNSUPPORTED,
+ * FLOWDB_IO_ERROR, FLOWDB_NO_MEMORY: it could not be brought to its end. Where the directory cannot
+ * be written it is read without the lock, and somebody else must see to it that nobody writes.
+ * Takes about as long as reading the files; memory for the largest table's keys (first ones of
+ * blocks, and 8 bytes for each) and the largest log.
+ */
+FLOWDB_API flowdb_status flowdb_verify(const char *data_dir,
+                                       void (*report)(void *ctx, const char *file, uint64_t offset,
+                                                      const char *what),
+                                       void *ctx);
+
+/*
+ * Makes a closed directory open again with all that verifies, and reports what it finds, what it
+ * drops and what becomes of it, as flowdb_verify does. Where there is no problem it changes nothing.
+ *
+ *   - Of a damaged table the whole blocks are written to a new one; they are found even where index
+ *     and footer are lost. Bytes that cannot be read are damage.
+ *   - Of the logs a beginning is kept: nothing that was written after something that is missing.
+ *   - A lost or damaged manifest is replaced by what remains of it and by the tables that are there.
+ *     Then tables may count again that had been merged into others, and with them deleted data: the
+ *     report says so for each.
+ *
+ * The originals of what it replaces stay under data_dir/lost/, which the engine never looks into. A
+ * failure or crash leaves the directory as it was or repaired, and the call can be made again.
+ * FLOWDB_OK: it opens, and flowdb_verify finds nothing. Otherwise as flowdb_verify, FLOWDB_NO_SPACE,
+ * FLOWDB_READ_ONLY. Needs space for what it rewrites.
+ */
+FLOWDB_API flowdb_status flowdb_repair(const char *data_dir,
+                                       void (*report)(void *ctx, const char *file, uint64_t offset,
+                                                      const char *what),
+                                       void *ctx);
+
 /* --------------------------------------------------------------------------------- observe -- */
 
 typedef enum flowdb_event_kind {

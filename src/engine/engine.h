@@ -126,6 +126,11 @@ struct flowdb {
 /* flowdb_open on an environment of the caller's, which must outlive the database. */
 flowdb_status fl_engine_open(const flowdb_config *config, const struct fl_env *env, flowdb **out);
 
+/* A handle with nothing opened yet, for what works on closed files. *out is set as soon as there is
+   something to destroy, failure or not. */
+flowdb_status fl_engine_create(const flowdb_config *config, const struct fl_env *env, flowdb **out);
+void fl_engine_destroy(flowdb *db); /* NULL is fine */
+
 /* ---- engine_files.c: names and the numbers in them ---- */
 
 enum fl_file_kind { FL_FILE_OTHER, FL_FILE_WAL, FL_FILE_TABLE, FL_FILE_MANIFEST };

@@ -54,8 +54,8 @@ static flowdb_status set_paths(flowdb *db, const char *dir) {
     return FLOWDB_OK;
 }
 
-static flowdb_status create_handle(const flowdb_config *config, const struct fl_env *env,
-                                   flowdb **out) {
+flowdb_status fl_engine_create(const flowdb_config *config, const struct fl_env *env,
+                               flowdb **out) {
     flowdb *db = fl_allocate_zeroed(env->alloc, 1, sizeof *db);
     if (db == NULL)
         return fl_fail_memory("a database handle", sizeof *db);
@@ -77,7 +77,7 @@ static flowdb_status create_handle(const flowdb_config *config, const struct fl_
     return capacity > 0 ? fl_cache_create(env->alloc, capacity, &db->cache) : FLOWDB_OK;
 }
 
-static void destroy_handle(flowdb *db) {
+void fl_engine_destroy(flowdb *db) {
     if (db == NULL)
         return;
     const struct fl_alloc *alloc = db->env.alloc;
@@ -367,11 +367,11 @@ flowdb_status fl_engine_open(const flowdb_config *config, const struct fl_env *e
     if (status != FLOWDB_OK)
         return status;
     flowdb *db = NULL;
-    status = create_handle(config, env, &db);
+    status = fl_engine_create(config, env, &db);
     if (status == FLOWDB_OK)
         status = config->read_only ? recover_read_only(db) : open_for_writing(db);
     if (status != FLOWDB_OK) {
-        destroy_handle(db);
+        fl_engine_destroy(db);
         return status;
     }
     *out = db;
@@ -409,6 +409,6 @@ flowdb_status flowdb_close(flowdb *db) {
             fl_fail(status, "%s", sentence);
         }
     }
-    destroy_handle(db);
+    fl_engine_destroy(db);
     return status;
 }

@@ -95,8 +95,8 @@ static flowdb_status open_log(flowdb *db, uint64_t id, struct fl_wal_reader *rea
     return status;
 }
 
-static flowdb_status apply_frame(flowdb *db, struct fl_memtable *memtable, struct fl_chunk *chunk,
-                                 const struct fl_wal_frame *frame) {
+flowdb_status fl_recovery_apply(flowdb *db, struct fl_memtable *memtable, struct fl_chunk *chunk,
+                                const struct fl_wal_frame *frame) {
     uint64_t *hashes = fl_allocate(db->env.alloc, frame->count * sizeof *hashes);
     if (hashes == NULL)
         return fl_fail_memory("replaying a log", frame->count * sizeof *hashes);
@@ -129,7 +129,7 @@ static flowdb_status replay_frames(flowdb *db, struct fl_recovery *recovery,
                            "%s: sequence number %" PRIu64 " before offset %zu, expected above "
                            "%" PRIu64,
                            reader->path, frame.first_seq, reader->offset, recovery->log_seq);
-        status = apply_frame(db, memtable, reader->chunk, &frame);
+        status = fl_recovery_apply(db, memtable, reader->chunk, &frame);
         if (status != FLOWDB_OK)
             return status;
         recovery->log_seq = frame.first_seq + frame.count - 1;

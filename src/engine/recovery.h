@@ -3,6 +3,7 @@
 #define FL_ENGINE_RECOVERY_H
 
 #include "engine/engine.h"
+#include "wal/wal_reader.h"
 
 struct fl_recovery {
     struct fl_manifest_state state;
@@ -24,6 +25,9 @@ struct fl_recovery {
 /* Reads everything; changes nothing on disk. Deinit in any case. */
 flowdb_status fl_recovery_read(flowdb *db, struct fl_recovery *recovery);
 void fl_recovery_deinit(flowdb *db, struct fl_recovery *recovery);
+/* Puts a frame's entries into a memtable. */
+flowdb_status fl_recovery_apply(flowdb *db, struct fl_memtable *memtable, struct fl_chunk *chunk,
+                                const struct fl_wal_frame *frame);
 /* Takes the reference on success. */
 flowdb_status fl_recovery_add_table(flowdb *db, struct fl_recovery *recovery,
                                     struct fl_table *table);

@@ -66,6 +66,27 @@ flowdb_status fl_fs_is_empty_dir(struct fl_fs *fs, const char *path, bool *empty
     return status;
 }
 
+flowdb_status fl_fs_read_whole(const struct fl_env *env, const char *path, uint64_t size_max,
+                               struct fl_buffer *into) {
+    struct fl_file *file;
+    flowdb_status status = fl_fs_open(env->fs, path, FL_OPEN_READ, &file);
+    if (status != FLOWDB_OK)
+        return status;
+    uint64_t size = 0;
+    size_t got = 0;
+    into->size = 0;
+    status = fl_file_size(file, &size);
+    if (status == FLOWDB_OK && size > size_max)
+        status = fl_fail(FLOWDB_CORRUPTION, "%s: impossible size %" PRIu64, path, size);
+    if (status == FLOWDB_OK)
+        status = fl_buffer_reserve(into, (size_t)size + 1);
+    if (status == FLOWDB_OK)
+        status = fl_file_read_at(file, 0, into->data, (size_t)size, &got);
+    into->size = got;
+    fl_file_close(file);
+    return status;
+}
+
 static flowdb_status copy_bytes(struct fl_file *from, struct fl_file *to, uint64_t size,
                                 uint8_t *buffer, const char *path) {
     for (uint64_t done = 0; done < size;) {

@@ -2,6 +2,7 @@
 #ifndef FL_FS_FILES_H
 #define FL_FS_FILES_H
 
+#include "base/bytes.h"
 #include "fs/env.h"
 
 /* "DIR/NAME"; the caller releases it. NULL when memory is out, which is then recorded. */
@@ -16,6 +17,11 @@ flowdb_status fl_fs_create_dirs(struct fl_fs *fs, char *path);
 
 /* Is the directory without entries? */
 flowdb_status fl_fs_is_empty_dir(struct fl_fs *fs, const char *path, bool *empty);
+
+/* Reads the whole file into an initialised buffer, whose contents it replaces. FLOWDB_CORRUPTION where
+   it has more than `size_max` bytes. */
+flowdb_status fl_fs_read_whole(const struct fl_env *env, const char *path, uint64_t size_max,
+                               struct fl_buffer *into);
 
 /*
  * Writes the first `size` bytes of an open file to a new one at `to`, and syncs it, but not its

@@ -222,8 +222,51 @@ static flowdb_status decode_fields(struct decoded *decoded, const uint8_t *at, c
     return FLOWDB_OK;
 }
 
-flowdb_status fl_edit_decode_apply(const uint8_t *payload, size_t size, const char *path,
-                                   uint64_t offset, struct fl_manifest_state *state) {
+flowdb_status fl_edit_check_header(const struct fl_buffer *file, uint64_t id, const char *path) {
+    const uint8_t *header = file->data;
+    if (file->size < FL_MANIFEST_FILE_HEADER || memcmp(header, FL_MANIFEST_MAGIC, 7) != 0 ||
+        fl_get_u64(header + 8) != id || fl_get_u64(header + 16) != fl_checksum(header, 16, id, 0))
+        return fl_fail(FLOWDB_CORRUPTION, "%s: damaged at offset 0", path);
+    if (header[7] > FL_MANIFEST_VERSION)
+        return fl_fail(FLOWDB_UNSUPPORTED, "%s: manifest format version %d; this library reads %d",
+                       path, header[7], FL_MANIFEST_VERSION);
+    return FLOWDB_OK;
+}
+
+size_t fl_edit_frame_size(const struct fl_buffer *file, uint64_t id, size_t at) {
+    size_t left = file->size - at;
+    if (left < FL_MANIFEST_FRAME_HEADER || fl_get_u64(file->data + at + 8) != at)
+        return 0;
+    size_t size = fl_get_u32(file->data + at + 16);
+    if (size > left - FL_MANIFEST_FRAME_HEADER)
+        return 0;
+    size += FL_MANIFEST_FRAME_HEADER;
+    return fl_get_u64(file->data + at) == fl_checksum(file->data + at + 8, size - 8, id, at) ? size
+                                                                                             : 0;
+}
+
+/* Takes out of the edit what the state makes impossible. */
+static void make_possible(struct decoded *decoded, const struct fl_manifest_state *state) {
+    uint64_t *removed = (uint64_t *)(void *)decoded->removed.data;
+    struct fl_table_meta *added = (struct fl_table_meta *)(void *)decoded->added.data;
+    size_t kept = 0;
+    for (size_t i = 0; i < decoded->edit.removed_count; i++) {
+        if (find_table(state, removed[i]) < state->table_count)
+            removed[kept++] = removed[i];
+    }
+    decoded->edit.removed_count = kept;
+    kept = 0;
+    for (size_t i = 0; i < decoded->edit.added_count; i++) {
+        if (find_table(state, added[i].id) == state->table_count)
+            added[kept++] = added[i];
+    }
+    decoded->edit.added_count = kept;
+}
+
+/* `removed` NULL: strictly. */
+static flowdb_status decode_apply(const uint8_t *payload, size_t size, const char *path,
+                                  uint64_t offset, struct fl_manifest_state *state,
+                                  struct fl_buffer *removed) {
     struct decoded decoded = {.edit = {.next_id = state->next_id,
                                        .last_seq = state->last_seq,
                                        .log = state->log,
@@ -231,6 +274,10 @@ flowdb_status fl_edit_decode_apply(const uint8_t *payload, size_t size, const ch
     fl_buffer_init(&decoded.added, state->alloc);
     fl_buffer_init(&decoded.removed, state->alloc);
     flowdb_status status = decode_fields(&decoded, payload, payload + size, path, offset);
+    if (status == FLOWDB_OK && removed != NULL) {
+        status = fl_buffer_append(removed, decoded.removed.data, decoded.removed.size);
+        make_possible(&decoded, state);
+    }
     if (status == FLOWDB_OK) {
         decoded.edit.added = (const struct fl_table_meta *)(const void *)decoded.added.data;
         decoded.edit.removed = (const uint64_t *)(const void *)decoded.removed.data;
@@ -241,4 +288,15 @@ flowdb_status fl_edit_decode_apply(const uint8_t *payload, size_t size, const ch
     fl_buffer_deinit(&decoded.added);
     fl_buffer_deinit(&decoded.removed);
     return status;
+}
+
+flowdb_status fl_edit_decode_apply(const uint8_t *payload, size_t size, const char *path,
+                                   uint64_t offset, struct fl_manifest_state *state) {
+    return decode_apply(payload, size, path, offset, state, NULL);
+}
+
+flowdb_status fl_edit_decode_salvage(const uint8_t *payload, size_t size, const char *path,
+                                     uint64_t offset, struct fl_manifest_state *state,
+                                     struct fl_buffer *removed) {
+    return decode_apply(payload, size, path, offset, state, removed);
 }

@@ -7,6 +7,7 @@
 
 #define FL_MANIFEST_MAGIC "FLOWMAN"
 #define FL_MANIFEST_VERSION 1
+#define FL_MANIFEST_MAX ((uint64_t)1 << 30)
 #define FL_MANIFEST_FILE_HEADER ((size_t)24)
 /* file header: magic 7 | version u8 | id u64 | checksum u64 */
 #define FL_MANIFEST_FRAME_HEADER ((size_t)24)
@@ -28,8 +29,18 @@ enum fl_edit_tag {
 flowdb_status fl_edit_encode(struct fl_buffer *buffer, uint64_t id, uint64_t offset,
                              const struct fl_manifest_edit *edit);
 
+/* Is that the header of manifest `id`? FLOWDB_CORRUPTION or FLOWDB_UNSUPPORTED, naming `path`. */
+flowdb_status fl_edit_check_header(const struct fl_buffer *file, uint64_t id, const char *path);
+/* Bytes of the whole frame at `at` in a manifest's bytes; 0 where there is none. */
+size_t fl_edit_frame_size(const struct fl_buffer *file, uint64_t id, size_t at);
+
 /* Applies the fields of a payload to the state. The messages name `path` and `offset`. */
 flowdb_status fl_edit_decode_apply(const uint8_t *payload, size_t size, const char *path,
                                    uint64_t offset, struct fl_manifest_state *state);
+/* The same where edits before it may be lost: tables are removed as far as they are there, and added
+   as far as they are not. The ids of all that it removes go behind those in `removed`. */
+flowdb_status fl_edit_decode_salvage(const uint8_t *payload, size_t size, const char *path,
+                                     uint64_t offset, struct fl_manifest_state *state,
+                                     struct fl_buffer *removed);
 
 #endif

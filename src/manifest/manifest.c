@@ -6,10 +6,10 @@
 
 #include "base/coding.h"
 #include "base/hash.h"
+#include "fs/files.h"
 #include "manifest/edit.h"
 
 #define GROWN_FROM ((uint64_t)1 << 20)
-#define MANIFEST_MAX ((uint64_t)1 << 30)
 
 struct fl_manifest {
     const struct fl_env *env;
@@ -32,38 +32,7 @@ char *fl_manifest_path(const struct fl_alloc *alloc, const char *dir, uint64_t i
     return path;
 }
 
-static char *path_in(const struct fl_alloc *alloc, const char *dir, const char *name) {
-    size_t size = strlen(dir) + strlen(name) + 2;
-    char *path = fl_allocate(alloc, size);
-    if (path != NULL)
-        snprintf(path, size, "%s/%s", dir, name);
-    else
-        fl_fail_memory("a path", size);
-    return path;
-}
-
 /* ------------------------------------------------------------------------------------ read -- */
-
-/* The whole file; the caller deinits the buffer in any case. */
-static flowdb_status read_whole(const struct fl_env *env, const char *path,
-                                struct fl_buffer *into) {
-    struct fl_file *file;
-    flowdb_status status = fl_fs_open(env->fs, path, FL_OPEN_READ, &file);
-    if (status != FLOWDB_OK)
-        return status;
-    uint64_t size = 0;
-    size_t got = 0;
-    status = fl_file_size(file, &size);
-    if (status == FLOWDB_OK && size > MANIFEST_MAX)
-        status = fl_fail(FLOWDB_CORRUPTION, "%s: impossible size %" PRIu64, path, size);
-    if (status == FLOWDB_OK)
-        status = fl_buffer_reserve(into, (size_t)size + 1);
-    if (status == FLOWDB_OK)
-        status = fl_file_read_at(file, 0, into->data, (size_t)size, &got);
-    into->size = got;
-    fl_file_close(file);
-    return status;
-}
 
 /* "MANIFEST-<id> <checksum of that name in hex>\n" */
 static void print_current(char *line, size_t size, uint64_t id) {
@@ -82,23 +51,11 @@ static flowdb_status parse_current(const struct fl_buffer *text, const char *pat
     return FLOWDB_OK;
 }
 
-static size_t whole_frame(const struct fl_buffer *file, uint64_t id, size_t at) {
-    size_t left = file->size - at;
-    if (left < FL_MANIFEST_FRAME_HEADER || fl_get_u64(file->data + at + 8) != at)
-        return 0;
-    size_t size = fl_get_u32(file->data + at + 16);
-    if (size > left - FL_MANIFEST_FRAME_HEADER)
-        return 0;
-    size += FL_MANIFEST_FRAME_HEADER;
-    return fl_get_u64(file->data + at) == fl_checksum(file->data + at + 8, size - 8, id, at) ? size
-                                                                                             : 0;
-}
-
 /* Edits are synced one by one, so only the last can be torn: a whole one behind means damage. */
 static flowdb_status check_tail(const struct fl_buffer *file, uint64_t id, size_t at,
                                 const char *path) {
     for (size_t later = at + 1; later < file->size; later++) {
-        if (whole_frame(file, id, later) > 0)
+        if (fl_edit_frame_size(file, id, later) > 0)
             return fl_fail(FLOWDB_CORRUPTION, "%s: damaged at offset %zu", path, at);
     }
     return FLOWDB_OK;
@@ -106,15 +63,11 @@ static flowdb_status check_tail(const struct fl_buffer *file, uint64_t id, size_
 
 static flowdb_status read_edits(const struct fl_buffer *file, uint64_t id, const char *path,
                                 struct fl_manifest_state *state) {
-    const uint8_t *header = file->data;
-    if (file->size < FL_MANIFEST_FILE_HEADER || memcmp(header, FL_MANIFEST_MAGIC, 7) != 0 ||
-        fl_get_u64(header + 8) != id || fl_get_u64(header + 16) != fl_checksum(header, 16, id, 0))
-        return fl_fail(FLOWDB_CORRUPTION, "%s: damaged at offset 0", path);
-    if (header[7] > FL_MANIFEST_VERSION)
-        return fl_fail(FLOWDB_UNSUPPORTED, "%s: manifest format version %d; this library reads %d",
-                       path, header[7], FL_MANIFEST_VERSION);
+    flowdb_status checked = fl_edit_check_header(file, id, path);
+    if (checked != FLOWDB_OK)
+        return checked;
     size_t at = FL_MANIFEST_FILE_HEADER, edits = 0;
-    for (size_t size; (size = whole_frame(file, id, at)) > 0; at += size, edits++) {
+    for (size_t size; (size = fl_edit_frame_size(file, id, at)) > 0; at += size, edits++) {
         if (file->data[at + 20] != FL_MANIFEST_FRAME_EDIT)
             return fl_fail(FLOWDB_UNSUPPORTED, "%s: unknown frame type %d at offset %zu", path,
                            file->data[at + 20], at);
@@ -129,28 +82,36 @@ static flowdb_status read_edits(const struct fl_buffer *file, uint64_t id, const
     return check_tail(file, id, at, path);
 }
 
-flowdb_status fl_manifest_load(const struct fl_env *env, const char *dir,
-                               struct fl_manifest_state *state, uint64_t *manifest_id) {
+flowdb_status fl_manifest_current(const struct fl_env *env, const char *dir, uint64_t *id) {
     struct fl_buffer text;
     fl_buffer_init(&text, env->alloc);
-    uint64_t id = 0;
-    char *manifest = NULL;
-    char *current = path_in(env->alloc, dir, "CURRENT");
-    flowdb_status status = current != NULL ? read_whole(env, current, &text) : FLOWDB_NO_MEMORY;
+    char *current = fl_path_in(env->alloc, dir, "CURRENT");
+    flowdb_status status =
+        current != NULL ? fl_fs_read_whole(env, current, FL_MANIFEST_MAX, &text) : FLOWDB_NO_MEMORY;
     if (status == FLOWDB_OK)
-        status = parse_current(&text, current, &id);
+        status = parse_current(&text, current, id);
+    fl_release(env->alloc, current);
+    fl_buffer_deinit(&text);
+    return status;
+}
+
+flowdb_status fl_manifest_load(const struct fl_env *env, const char *dir,
+                               struct fl_manifest_state *state, uint64_t *manifest_id) {
+    uint64_t id = 0;
+    flowdb_status status = fl_manifest_current(env, dir, &id);
     if (status != FLOWDB_OK)
-        goto done;
-    manifest = fl_manifest_path(env->alloc, dir, id);
-    status = manifest != NULL ? read_whole(env, manifest, &text) : FLOWDB_NO_MEMORY;
+        return status;
+    struct fl_buffer text;
+    fl_buffer_init(&text, env->alloc);
+    char *manifest = fl_manifest_path(env->alloc, dir, id);
+    status = manifest != NULL ? fl_fs_read_whole(env, manifest, FL_MANIFEST_MAX, &text)
+                              : FLOWDB_NO_MEMORY;
     if (status == FLOWDB_NOT_FOUND)
         status = fl_fail(FLOWDB_CORRUPTION, "%s is missing, which CURRENT names", manifest);
     if (status == FLOWDB_OK)
         status = read_edits(&text, id, manifest, state);
     if (status == FLOWDB_OK)
         *manifest_id = id;
-done:
-    fl_release(env->alloc, current);
     fl_release(env->alloc, manifest);
     fl_buffer_deinit(&text);
     return status;
@@ -189,8 +150,8 @@ static flowdb_status set_current(const struct fl_env *env, const char *dir, uint
                                  bool *renamed) {
     char line[64];
     print_current(line, sizeof line, id);
-    char *temporary = path_in(env->alloc, dir, "CURRENT.tmp");
-    char *current = path_in(env->alloc, dir, "CURRENT");
+    char *temporary = fl_path_in(env->alloc, dir, "CURRENT.tmp");
+    char *current = fl_path_in(env->alloc, dir, "CURRENT");
     struct fl_file *file = NULL;
     bool left_over = false;
     flowdb_status status = temporary != NULL && current != NULL ? FLOWDB_OK : FLOWDB_NO_MEMORY;

@@ -53,6 +53,10 @@ struct fl_manifest_edit {
 flowdb_status fl_manifest_apply(struct fl_manifest_state *state,
                                 const struct fl_manifest_edit *edit);
 
+/* What CURRENT in `dir` names. FLOWDB_NOT_FOUND where there is none, FLOWDB_CORRUPTION where it is
+   damaged. */
+flowdb_status fl_manifest_current(const struct fl_env *env, const char *dir, uint64_t *id);
+
 /*
  * Reads what CURRENT in `dir` names into an initialised state; *manifest_id is the file's number.
  * FLOWDB_NOT_FOUND where there is no CURRENT.

@@ -187,6 +187,19 @@ static void note_damage(struct walk *walk, uint64_t offset) {
     snprintf(walk->pending_what, sizeof walk->pending_what, "%s", flowdb_last_error());
 }
 
+static flowdb_status pass_rows(struct walk *walk, const struct fl_block *block) {
+    flowdb_status status = FLOWDB_OK;
+    for (uint32_t key = 0; key < block->keys && status == FLOWDB_OK; key++) {
+        struct fl_row row = {.key = fl_block_key(block, key)};
+        uint32_t end = fl_block_run(block, key + 1);
+        for (uint32_t at = fl_block_run(block, key); at < end && status == FLOWDB_OK; at++) {
+            fl_block_row(block, key, at, &row);
+            status = walk->examiner->row(walk->examiner->context, &row);
+        }
+    }
+    return status;
+}
+
 static flowdb_status take_block(struct walk *walk, const struct fl_frame *frame, uint64_t offset,
                                 uint64_t size) {
     struct fl_block *block;
@@ -196,8 +209,8 @@ static flowdb_status take_block(struct walk *walk, const struct fl_frame *frame,
     if (walk->pending)
         flush_pending(walk, block);
     status = fl_contents_add_block(&walk->contents, block, offset, size);
-    if (status == FLOWDB_OK && walk->examiner->block != NULL)
-        status = walk->examiner->block(walk->examiner->context, block);
+    if (status == FLOWDB_OK && walk->examiner->row != NULL)
+        status = pass_rows(walk, block);
     fl_block_unref(block);
     return status;
 }

@@ -8,7 +8,6 @@
 #ifndef FL_TABLE_EXAMINE_H
 #define FL_TABLE_EXAMINE_H
 
-#include "table/block.h"
 #include "table/table.h"
 
 /* Who is told what is found. */
@@ -16,9 +15,9 @@ struct fl_examiner {
     void *context;
     /* Something is wrong at the offset. */
     void (*damage)(void *context, uint64_t offset, const char *what);
-    /* A data block whose rows are in order and above those before it; borrowed. NULL: not wanted.
-       What it returns, unless FLOWDB_OK, ends the examination. */
-    flowdb_status (*block)(void *context, const struct fl_block *block);
+    /* A row of a data block that is whole, above the one before. NULL: not wanted. What it returns,
+       unless FLOWDB_OK, ends the examination; never FLOWDB_CORRUPTION. */
+    flowdb_status (*row)(void *context, const struct fl_row *row);
     /* The range tombstones, once, where there are any and they are whole. As above. */
     flowdb_status (*tombstones)(void *context, const struct fl_range_tombstone *tombstones,
                                 size_t count);

@@ -33,7 +33,7 @@ build: $(RELEASE)/build.ninja
 	cmake --build $(RELEASE) -j $(JOBS)
 
 install: $(RELEASE)/build.ninja
-	cmake --build $(RELEASE) -j $(JOBS) --target flowdb flowdb_static flowdb-server
+	cmake --build $(RELEASE) -j $(JOBS) --target flowdb flowdb_static flowdb-server flowdb-stress
 	DESTDIR="$(DESTDIR)" cmake --install $(RELEASE) --prefix "$(abspath $(PREFIX))"
 	@# Lets the loader find the new library; only where it is really installed.
 	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ] && [ -x /sbin/ldconfig ]; then \

@@ -16,7 +16,7 @@
  *
  * The scheduler's own lock is innermost, and held by none of the engine's code.
  *
- * Reads take version_lock alone, and a memtable's own lock where they need its order.
+ * Scans take version_lock alone, point reads nothing (manifest/current.h), and a memtable's own lock where they need its order.
  */
 #ifndef FL_ENGINE_ENGINE_H
 #define FL_ENGINE_ENGINE_H
@@ -29,6 +29,7 @@
 #include "engine/events.h"
 #include "engine/scheduler.h"
 #include "fs/env.h"
+#include "manifest/current.h"
 #include "manifest/manifest.h"
 #include "manifest/version.h"
 #include "wal/wal_writer.h"
@@ -104,6 +105,7 @@ struct flowdb {
 
     pthread_mutex_t version_lock;
     struct fl_version *version; /* guarded by version_lock */
+    struct fl_current current;  /* the same, for short reads; replaced under version_lock */
 
     pthread_mutex_t state_lock;
     pthread_cond_t state_changed;
@@ -159,7 +161,7 @@ int64_t fl_engine_purge_time(flowdb *db);
 uint64_t fl_engine_new_id(flowdb *db);
 /* The current version with a reference for the caller. */
 struct fl_version *fl_engine_pin(flowdb *db);
-/* Puts a version in the place of the current one; takes the reference. */
+/* Puts a version (NULL: none) in the place of the current one; takes the reference. */
 void fl_engine_install(flowdb *db, struct fl_version *version);
 /* Stops all writes until the database is opened again; the thread's last error is the reason. */
 void fl_engine_stop_writes(flowdb *db, const char *what);

@@ -133,7 +133,7 @@ flowdb_status flowdb_get_latest(flowdb *db, flowdb_slice key, flowdb_result *out
     if (status != FLOWDB_OK)
         return status;
     /* The version first, then the snapshot: see fl_scan_init. */
-    struct fl_version *version = fl_engine_pin(db);
+    struct fl_version *version = fl_current_enter(&db->current);
     struct search search = {.version = version, .key = key, .hash = fl_hash_key(key)};
     search.seq = atomic_load_explicit(&db->visible_seq, memory_order_acquire);
     search.ts = INT64_MAX;
@@ -144,6 +144,6 @@ flowdb_status flowdb_get_latest(flowdb *db, flowdb_slice key, flowdb_result *out
     else if (status == FLOWDB_OK && !dead)
         status = fl_not_found("no record of this key");
     fl_found_release(&search.best);
-    fl_version_unref(version);
+    fl_current_leave(&db->current, version);
     return status == FLOWDB_OK && dead ? scan_down(db, key, out) : status;
 }

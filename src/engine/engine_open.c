@@ -84,7 +84,7 @@ void fl_engine_destroy(flowdb *db) {
     for (size_t i = 0; i < db->log_count; i++)
         fl_wal_close(db->logs[i].writer);
     fl_manifest_close(db->manifest);
-    fl_version_unref(db->version);
+    fl_engine_install(db, NULL);
     fl_cache_destroy(db->cache);
     fl_chunk_pool_deinit(&db->pool);
     fl_file_close(db->lock_file);
@@ -218,7 +218,7 @@ static flowdb_status first_version(flowdb *db, const struct fl_recovery *recover
                                    frozen_count, &version);
     if (status == FLOWDB_OK) {
         fl_version_set_memtables(version, active, frozen, frozen_count);
-        db->version = version;
+        fl_engine_install(db, version);
         db->next_seq = recovery->max_seq + 1;
         atomic_store(&db->visible_seq, recovery->max_seq);
     }

@@ -54,6 +54,8 @@ flowdb_status fl_engine_covering_seq(const struct fl_version *version, flowdb_sl
     for (size_t i = 0; i <= version->frozen_count; i++) {
         struct fl_memtable *memtable =
             i < version->frozen_count ? version->frozen[i] : version->active;
+        if (!fl_memtable_has_ranges(memtable))
+            continue;
         struct fl_memtable_ranges ranges;
         flowdb_status status = fl_memtable_ranges(memtable, seq, &ranges);
         if (status != FLOWDB_OK)
@@ -78,7 +80,7 @@ flowdb_status fl_engine_find(flowdb *db, const struct fl_version *version, uint6
     flowdb_status status = FLOWDB_OK;
     if (!there)
         status = find_in_tables(version, key, hash, ts, &newest, &there);
-    if (status == FLOWDB_OK)
+    if (status == FLOWDB_OK && there)
         status = fl_engine_covering_seq(version, key, seq, &covering);
     if (status == FLOWDB_OK && there && fl_engine_is_live(db, &newest.row, covering)) {
         *found = newest;
@@ -99,7 +101,7 @@ flowdb_status flowdb_get(flowdb *db, flowdb_slice key, int64_t ts, flowdb_result
     if (status != FLOWDB_OK)
         return status;
     /* The version first, then the snapshot: see fl_scan_init. */
-    struct fl_version *version = fl_engine_pin(db);
+    struct fl_version *version = fl_current_enter(&db->current);
     uint64_t seq = atomic_load_explicit(&db->visible_seq, memory_order_acquire);
     struct fl_found found;
     status = fl_engine_find(db, version, seq, key, ts, &found);
@@ -107,6 +109,6 @@ flowdb_status flowdb_get(flowdb *db, flowdb_slice key, int64_t ts, flowdb_result
         status = fl_result_one(db->env.alloc, &found.row, out);
         fl_found_release(&found);
     }
-    fl_version_unref(version);
+    fl_current_leave(&db->current, version);
     return status;
 }

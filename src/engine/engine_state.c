@@ -48,6 +48,7 @@ void fl_engine_install(flowdb *db, struct fl_version *version) {
     pthread_mutex_lock(&db->version_lock);
     struct fl_version *old = db->version;
     db->version = version;
+    fl_current_replace(&db->current, old, version);
     pthread_mutex_unlock(&db->version_lock);
     fl_version_unref(old);
 }

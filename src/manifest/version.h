@@ -16,7 +16,7 @@
 
 struct fl_version {
     const struct fl_alloc *alloc;
-    _Atomic uint32_t refs;
+    _Atomic int64_t refs;
     struct fl_memtable *active;
     struct fl_memtable **frozen; /* oldest first */
     size_t frozen_count, frozen_capacity;

@@ -74,6 +74,8 @@ static struct fl_series *series_of(uint64_t word) {
 
 struct fl_series *fl_memtable_find(const struct fl_memtable *memtable, flowdb_slice key,
                                    uint64_t hash) {
+    if (atomic_load_explicit(&memtable->series_count, memory_order_acquire) == 0)
+        return NULL;
     const struct fl_series_table *table =
         atomic_load_explicit(&memtable->table, memory_order_acquire);
     for (uint64_t at = hash & table->mask;; at = (at + 1) & table->mask) {

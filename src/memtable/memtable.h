@@ -69,6 +69,7 @@ struct fl_memtable_ranges {
     const struct fl_range_tombstone *rest;
     size_t rest_count;
 };
+bool fl_memtable_has_ranges(const struct fl_memtable *memtable);
 flowdb_status fl_memtable_ranges(struct fl_memtable *memtable, uint64_t seq,
                                  struct fl_memtable_ranges *out);
 void fl_memtable_ranges_release(struct fl_memtable_ranges *ranges);

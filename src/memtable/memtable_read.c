@@ -51,6 +51,10 @@ static flowdb_status old_ranges(struct fl_memtable *memtable,
     return status;
 }
 
+bool fl_memtable_has_ranges(const struct fl_memtable *memtable) {
+    return atomic_load_explicit(&memtable->range_count, memory_order_acquire) > 0;
+}
+
 flowdb_status fl_memtable_ranges(struct fl_memtable *memtable, uint64_t seq,
                                  struct fl_memtable_ranges *out) {
     size_t count = atomic_load_explicit(&memtable->range_count, memory_order_acquire);

@@ -150,72 +150,126 @@ bool fl_table_may_contain(struct fl_table *table, flowdb_slice key, uint64_t has
            fl_slice_compare(key, table->max_key) <= 0 && fl_table_filter_passes(table, hash);
 }
 
-/* The last block that begins at or before (key, ts); *block is NULL where it cannot have what is
-   asked for: a row of exactly this ts or, with `earlier`, one before it. */
-static flowdb_status find_block(struct fl_table *table, flowdb_slice key, int64_t ts, bool earlier,
-                                const struct fl_table_read *read, struct fl_block **block) {
+/* What is asked for: a row of exactly this ts or, with `earlier`, else the last one before it. */
+struct question {
+    flowdb_slice key;
+    uint64_t hash;
+    int64_t ts;
+    bool earlier;
+};
+
+/* Where the answer was looked for. */
+struct answer {
+    struct fl_block *block; /* a reference; NULL: the index knew better */
+    uint64_t number;        /* of the block in the table */
+    uint32_t place;         /* of the key in the block */
+};
+
+/* The last block that begins at or before (key, ts). */
+static flowdb_status find_block(struct fl_table *table, const struct question *question,
+                                const struct fl_table_read *read, struct answer *answer) {
     const struct fl_index *index = &table->index;
+    int64_t ts = question->ts;
     uint32_t at;
-    *block = NULL;
-    if (!fl_index_find(index, key, ts, &at) || ts < index->min_ts[at] ||
-        (ts > index->max_ts[at] && !earlier))
+    answer->block = NULL;
+    if (!fl_index_find(index, question->key, ts, &at) || ts < index->min_ts[at] ||
+        (ts > index->max_ts[at] && !question->earlier))
         return FLOWDB_OK;
     struct fl_partition_use use;
     flowdb_status status = fl_table_use_partition(table, at, read->fill_cache, &use);
     if (status != FLOWDB_OK)
         return status;
     const struct fl_partition *partition = use.partition;
-    at = fl_partition_find(partition, key, ts);
-    if (ts >= partition->min_ts[at] && (ts <= partition->max_ts[at] || earlier))
-        status = fl_table_load_block(table, partition, at, read, NULL, block);
+    at = fl_partition_find(partition, question->key, ts);
+    answer->number = partition->first_block + at;
+    if (ts >= partition->min_ts[at] && (ts <= partition->max_ts[at] || question->earlier))
+        status = fl_table_load_block(table, partition, at, read, NULL, &answer->block);
     fl_partition_use_end(&use);
     return status;
 }
 
-/* The row of (key, ts) in the block or, with `earlier`, the key's last one before it. */
-static bool find_row(const struct fl_block *block, flowdb_slice key, int64_t ts, bool earlier,
+/* The row among those of the key at answer->place. */
+static bool find_row(const struct question *question, const struct answer *answer,
                      struct fl_row *row) {
-    uint32_t place = fl_block_find_key(block, key);
-    if (place >= block->keys || !fl_slice_equal(fl_block_key(block, place), key))
-        return false;
+    const struct fl_block *block = answer->block;
+    uint32_t place = answer->place;
     uint32_t begin = fl_block_run(block, place), end = fl_block_run(block, place + 1);
-    uint32_t at = fl_block_find_ts(block, place, ts);
-    if (at == end || (int64_t)fl_ramp_at(&block->ts, place, begin, at) != ts) {
-        if (!earlier || at == begin)
+    uint32_t at = fl_block_find_ts(block, place, question->ts);
+    if (at == end || (int64_t)fl_ramp_at(&block->ts, place, begin, at) != question->ts) {
+        if (!question->earlier || at == begin)
             return false;
         at--;
     }
-    row->key = key;
+    row->key = question->key;
     fl_block_row(block, place, at, row);
     return true;
 }
 
-static flowdb_status find(struct fl_table *table, flowdb_slice key, uint64_t hash, int64_t ts,
-                          bool earlier, const struct fl_table_read *read, bool *found,
-                          struct fl_row *row, struct fl_table_pin *pin) {
-    struct fl_block *block;
-    *found = false;
-    if (!fl_table_may_contain(table, key, hash))
+static bool is_at(const struct fl_block *block, uint32_t place, flowdb_slice key) {
+    return place < block->keys && fl_slice_equal(fl_block_key(block, place), key);
+}
+
+/* Looks where the key was found before, if that block is in the cache. False says nothing. */
+static bool recall(struct fl_table *table, const struct question *question, struct answer *answer,
+                   struct fl_row *row) {
+    struct fl_memo *memo = atomic_load_explicit(&table->memo, memory_order_acquire);
+    struct fl_memo_place known;
+    if (memo == NULL || !fl_memo_find(memo, question->hash, &known))
+        return false;
+    struct fl_cache_slot *slot = &table->slots[known.block];
+    if (atomic_load_explicit(&slot->word, memory_order_relaxed) == 0)
+        return false;
+    struct fl_block *block = (struct fl_block *)(void *)fl_cache_get(table->cache, slot);
+    if (block == NULL)
+        return false;
+    answer->block = block;
+    answer->place = known.key;
+    /* The key's last run of the block may go on in the next. */
+    if (is_at(block, known.key, question->key) &&
+        (!question->earlier || known.key + 1 < block->keys) && find_row(question, answer, row))
+        return true;
+    fl_block_unref(block);
+    return false;
+}
+
+static flowdb_status find(struct fl_table *table, const struct question *question,
+                          const struct fl_table_read *read, bool *found, struct fl_row *row,
+                          struct fl_table_pin *pin) {
+    struct answer answer;
+    *found = recall(table, question, &answer, row);
+    if (*found) {
+        pin->block = answer.block;
         return FLOWDB_OK;
-    flowdb_status status = find_block(table, key, ts, earlier, read, &block);
-    if (status != FLOWDB_OK || block == NULL)
+    }
+    if (!fl_table_may_contain(table, question->key, question->hash))
+        return FLOWDB_OK;
+    flowdb_status status = find_block(table, question, read, &answer);
+    if (status != FLOWDB_OK || answer.block == NULL)
         return status;
-    *found = find_row(block, key, ts, earlier, row);
-    if (*found)
-        pin->block = block;
-    else
-        fl_block_unref(block);
+    answer.place = fl_block_find_key(answer.block, question->key);
+    *found = is_at(answer.block, answer.place, question->key) && find_row(question, &answer, row);
+    if (!*found) {
+        fl_block_unref(answer.block);
+        return FLOWDB_OK;
+    }
+    pin->block = answer.block;
+    struct fl_memo *memo = table->cache != NULL ? fl_table_want_memo(table) : NULL;
+    if (memo != NULL)
+        fl_memo_note(memo, question->hash,
+                     (struct fl_memo_place){.block = answer.number, .key = answer.place});
     return FLOWDB_OK;
 }
 
 flowdb_status fl_table_get(struct fl_table *table, flowdb_slice key, uint64_t hash, int64_t ts,
                            const struct fl_table_read *read, bool *found, struct fl_row *row,
                            struct fl_table_pin *pin) {
-    return find(table, key, hash, ts, false, read, found, row, pin);
+    const struct question question = {.key = key, .hash = hash, .ts = ts};
+    return find(table, &question, read, found, row, pin);
 }
 
 flowdb_status fl_table_latest(struct fl_table *table, flowdb_slice key, uint64_t hash, int64_t ts,
                               const struct fl_table_read *read, bool *found, struct fl_row *row,
                               struct fl_table_pin *pin) {
-    return find(table, key, hash, ts, true, read, found, row, pin);
+    const struct question question = {.key = key, .hash = hash, .ts = ts, .earlier = true};
+    return find(table, &question, read, found, row, pin);
 }

@@ -3,6 +3,7 @@
 #define FL_TABLE_READER_H
 
 #include "table/index.h"
+#include "table/memo.h"
 #include "table/meta.h"
 
 /* Memory that is mapped where it is large, so that it can lie on huge pages. */
@@ -41,6 +42,9 @@ struct fl_table {
     struct fl_unpacker unpacker;
     struct fl_cache *cache;         /* NULL: none */
     struct fl_cache_slot *slots;    /* one for each block, with a cache */
+    _Atomic(struct fl_memo *) memo; /* NULL: none yet */
+    _Atomic uint64_t memo_wanted;   /* gets that it would have saved a search, roughly */
+    struct fl_region memo_memory;   /* the maker's, then the closer's */
     struct fl_index_budget *budget; /* NULL: no limit */
     _Atomic size_t charged;         /* to the budget, to be given back */
 };
@@ -79,6 +83,10 @@ static inline void fl_partition_use_end(struct fl_partition_use *use) {
 
 /* May the filter let the key pass? False is certain. */
 bool fl_table_filter_passes(struct fl_table *table, uint64_t hash);
+
+/* The table's memo, made once enough gets would have been glad of it and the budget has room; NULL
+   where there is none. Only for tables with a cache. */
+struct fl_memo *fl_table_want_memo(struct fl_table *table);
 
 /* Makes filter and partitions resident, as far as the budget goes. */
 flowdb_status fl_table_load_residents(struct fl_table *table);

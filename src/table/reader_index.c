@@ -242,6 +242,45 @@ bool fl_table_filter_passes(struct fl_table *table, uint64_t hash) {
                           : cached_filter_passes(table, hash);
 }
 
+/* --------------------------------------------------------------------------------------- memo -- */
+
+/* One in so many keys has to have been found before a memo is made. */
+#define MEMO_PART 16
+
+static struct fl_memo *make_memo(struct fl_table *table) {
+    uint64_t keys = table->properties.key_count;
+    size_t size = fl_memo_size(keys), charge = fl_cache_charge(size);
+    struct fl_region region;
+    if (!reserve(table, charge))
+        return NULL;
+    if (region_init(&region, table->env->alloc, size) != FLOWDB_OK) {
+        give_back(table, charge);
+        return NULL;
+    }
+    if (!region.mapped)
+        memset(region.data, 0, region.size);
+    struct fl_memo *memo = (struct fl_memo *)(void *)region.data;
+    fl_memo_init(memo, keys);
+    table->memo_memory = region;
+    atomic_store_explicit(&table->memo, memo, memory_order_release);
+    return memo;
+}
+
+/* One thread makes it: the one whose count reaches the limit. If it cannot, the counting begins
+   anew: memory may come back. */
+struct fl_memo *fl_table_want_memo(struct fl_table *table) {
+    struct fl_memo *memo = atomic_load_explicit(&table->memo, memory_order_acquire);
+    if (memo != NULL || table->index.block_count >= FL_MEMO_BLOCKS_MAX)
+        return memo;
+    uint64_t limit = table->properties.key_count / MEMO_PART + MEMO_PART;
+    if (atomic_fetch_add_explicit(&table->memo_wanted, 1, memory_order_acq_rel) + 1 != limit)
+        return NULL;
+    memo = make_memo(table);
+    if (memo == NULL)
+        atomic_store_explicit(&table->memo_wanted, 0, memory_order_release);
+    return memo;
+}
+
 /* ------------------------------------------------------------------------------ open and close -- */
 
 /* Read one after the other, so that each one's blocks can be seen to follow on the one's before. */
@@ -295,6 +334,7 @@ void fl_table_drop_index(struct fl_table *table) {
     struct fl_filter *filter = atomic_load_explicit(&table->filter, memory_order_relaxed);
     if (filter != NULL)
         fl_cached_unref(&filter->cached);
+    region_deinit(&table->memo_memory, table->env->alloc);
     fl_index_deinit(&table->index);
     give_back(table, atomic_load_explicit(&table->charged, memory_order_relaxed));
 }

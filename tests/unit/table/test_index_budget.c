@@ -275,6 +275,65 @@ static void filters_go_through_the_cache_too(void **state) {
     check_gets(made->table, &made->rows);
 }
 
+/* A hundred gets are more than a memo for 60 keys waits for. */
+static void keys_that_were_found_are_remembered_where_there_is_room(void **state) {
+    struct budgeted *made = *state;
+    struct seeded dice = seeded_begin(__func__);
+    build(made, 10);
+    for (size_t budget = 0; budget <= 1 << 20; budget += 1 << 20) {
+        open_with(made, budget, 1 << 20);
+        for (int i = 0; i < 100; i++)
+            reads_of_get(made, middle_row(made));
+        assert_true((made->table->memo != NULL) == (budget > 0));
+        for (int i = 0; i < 3; i++)
+            check_all(made, &dice);
+        assert_true(made->budget.used >= fl_table_index_memory(made->table));
+        close_table(made);
+    }
+    /* Nor is one made where blocks are not cached. */
+    open_with(made, 1 << 20, 0);
+    for (int i = 0; i < 100; i++)
+        reads_of_get(made, middle_row(made));
+    assert_null(made->table->memo);
+}
+
+/* The key's last row, by a memo that knows its first block as well as by one that knows nothing. */
+static void the_latest_of_a_key_in_many_blocks_is_in_the_last_of_them(void **state) {
+    struct budgeted *made = *state;
+    enum { ROWS = 2000 };
+    rows_free(&made->rows);
+    made->rows = (struct rows){0};
+    struct seeded dice = {7};
+    for (int key = 0; key < 2; key++) {
+        for (int64_t ts = 0; ts < ROWS; ts++) {
+            char value[20];
+            snprintf(value, sizeof value, "%016llx", (unsigned long long)seeded_next(&dice));
+            rows_put(&made->rows, key == 0 ? "a" : "b", ts, (uint64_t)ts, value);
+        }
+    }
+    build(made, 10);
+    open_with(made, 1 << 20, 1 << 20);
+    for (int i = 0; i < 100; i++)
+        reads_of_get(made, &made->rows.rows[10]);
+    assert_non_null(made->table->memo);
+    for (int64_t ts = ROWS + 2; ts >= -1; ts--) {
+        const struct fl_row *expected = &made->rows.rows[ts < ROWS ? ts : ROWS - 1];
+        struct fl_row row;
+        struct fl_table_pin pin = {0};
+        bool found;
+        flowdb_slice key = flowdb_str("a");
+        if (ts % 3 == 0 && ts < ROWS)
+            reads_of_get(made, &made->rows.rows[ts]); /* the memo knows of another block now */
+        assert_int_equal(
+            fl_table_latest(made->table, key, fl_hash_key(key), ts, &read_all, &found, &row, &pin),
+            FLOWDB_OK);
+        assert_true(found == (ts >= 0));
+        if (found)
+            assert_row(&row, expected);
+        fl_table_pin_release(&pin);
+    }
+}
+
 /* --------------------------------------------------------------------------- when it fails -- */
 
 static void flip(const struct budgeted *made, uint64_t offset) {
@@ -359,7 +418,7 @@ static void a_damaged_filter_lets_all_pass(void **state) {
 /* Opens, reads some rows and all of them; the first failure. Nothing is ever missing. */
 static flowdb_status attempt(struct budgeted *made, size_t budget, size_t cache) {
     flowdb_status status = try_open(made, budget, cache);
-    for (size_t i = 0; status == FLOWDB_OK && i < made->rows.count; i += 997) {
+    for (size_t i = 0; status == FLOWDB_OK && i < made->rows.count; i += 60) {
         bool found;
         status = get_row(made, &made->rows.rows[i], &found);
         assert_true(found == (status == FLOWDB_OK));
@@ -437,6 +496,8 @@ int main(void) {
         BUDGET_TEST(room_that_is_given_back_is_used_by_what_is_read_next),
         BUDGET_TEST(partitions_outside_the_time_asked_for_are_not_read),
         BUDGET_TEST(filters_go_through_the_cache_too),
+        BUDGET_TEST(keys_that_were_found_are_remembered_where_there_is_room),
+        BUDGET_TEST(the_latest_of_a_key_in_many_blocks_is_in_the_last_of_them),
         BUDGET_TEST(a_damaged_partition_is_noticed_when_it_is_read),
         BUDGET_TEST(a_damaged_filter_lets_all_pass),
         BUDGET_TEST(every_file_call_may_fail),

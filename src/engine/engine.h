@@ -50,6 +50,7 @@ struct fl_log {
 enum fl_engine_job {
     FL_JOB_SYNC,    /* sync the log */
     FL_JOB_FLUSH,   /* the oldest frozen memtable becomes a table */
+    FL_JOB_LOG,     /* make the next log ahead */
     FL_JOB_MEMORY,  /* make memory for the writers ahead */
     FL_JOB_SPACE,   /* look how much is free on the disk */
     FL_JOB_COMPACT, /* one round of the policy */
@@ -84,6 +85,7 @@ struct flowdb {
     /* guarded by commit_lock; logs are removed under sync_lock as well */
     struct fl_log logs[FL_LOGS_MAX]; /* oldest first; the last is the active memtable's */
     size_t log_count;
+    struct fl_log spare; /* to be the next log; writer NULL: none. Follows on the active one */
     uint64_t next_seq;
     struct fl_wal_position durable; /* all before it is on the disk */
     int64_t next_sync_us;           /* monotonic; for inline syncs */
@@ -202,6 +204,20 @@ flowdb_status fl_engine_sync_to(flowdb *db, const struct fl_wal_position *positi
 flowdb_status fl_engine_drain(flowdb *db);
 /* Closes and removes the oldest log; its memtable is in a table. */
 void fl_engine_retire_log(flowdb *db);
+
+/* ---- engine_spare.c ---- */
+
+/* Removes a log that nothing refers to, unless a seal that names it may have reached the disk. */
+void fl_engine_discard_log(flowdb *db, struct fl_log *log);
+/* Makes the next log ahead, unless there is one: FLOWDB_DONE. */
+flowdb_status fl_engine_prepare_log(flowdb *db);
+/* Is it time to, with so much in the active log and memtable? The caller holds commit_lock. */
+bool fl_engine_wants_log(const flowdb *db, uint64_t log_bytes, uint64_t memtable_bytes);
+/* The log that follows on the active one: the spare one, or else a new one. The caller holds
+   commit_lock. */
+flowdb_status fl_engine_next_log(flowdb *db, struct fl_log *log);
+/* For a close: the database is the caller's alone. */
+void fl_engine_drop_spare(flowdb *db);
 
 /* ---- engine_freeze.c ---- */
 

@@ -48,6 +48,11 @@ static flowdb_status run_gc(void *context) {
     return status == FLOWDB_OK ? FLOWDB_DONE : status;
 }
 
+static flowdb_status run_log(void *context) {
+    flowdb *db = context;
+    return has_ended(db) ? FLOWDB_DONE : fl_engine_prepare_log(db);
+}
+
 /* Memory that writers will need next, faulted in by a thread that they do not wait for. */
 static flowdb_status run_memory(void *context) {
     flowdb *db = context;
@@ -73,6 +78,8 @@ static void describe_jobs(const flowdb *db, struct fl_job_spec specs[FL_JOBS]) {
                              PAUSE_US, PAUSE_MAX_US, run_sync};
     specs[FL_JOB_FLUSH] = (struct fl_job_spec){
         "flush", LANE_FLUSH, ms(config->flush_interval_ms), PAUSE_US, PAUSE_MAX_US, run_flush};
+    specs[FL_JOB_LOG] =
+        (struct fl_job_spec){"log", LANE_PREPARE, 0, PAUSE_US, PAUSE_MAX_US, run_log};
     specs[FL_JOB_MEMORY] =
         (struct fl_job_spec){"memory", LANE_PREPARE, 0, PAUSE_US, PAUSE_MAX_US, run_memory};
     specs[FL_JOB_SPACE] = (struct fl_job_spec){"space",  LANE_PREPARE, SPACE_LOOK_US,
@@ -89,6 +96,7 @@ static void describe_jobs(const flowdb *db, struct fl_job_spec specs[FL_JOBS]) {
 static const char *const failing[FL_JOBS] = {
     [FL_JOB_SYNC] = "the log could not be synced",
     [FL_JOB_FLUSH] = "a memtable could not be flushed",
+    [FL_JOB_LOG] = "a log could not be made ahead",
     [FL_JOB_MEMORY] = "memory could not be prepared",
     [FL_JOB_SPACE] = "free space could not be found out",
     [FL_JOB_COMPACT] = "a compaction failed",

@@ -56,7 +56,7 @@ flowdb_status fl_engine_begin_commit(flowdb *db, size_t payload_size, bool puts)
 }
 
 /* The caller holds commit_lock. Nothing has changed where it fails. */
-static flowdb_status log_and_apply(flowdb *db, const struct fl_commit *commit) {
+static flowdb_status log_and_apply(flowdb *db, const struct fl_commit *commit, bool *wants_log) {
     struct fl_memtable *active = active_memtable(db);
     struct fl_wal_writer *writer = db->logs[db->log_count - 1].writer;
     struct fl_memtable_batch batch = {.chunk = commit->chunk,
@@ -86,6 +86,7 @@ static flowdb_status log_and_apply(flowdb *db, const struct fl_commit *commit) {
     db->next_seq += commit->count;
     if (db->config.wal_sync != FLOWDB_SYNC_ALWAYS)
         atomic_store_explicit(&db->visible_seq, db->next_seq - 1, memory_order_release);
+    *wants_log = fl_engine_wants_log(db, fl_wal_offset(writer), fl_memtable_bytes(active));
     return FLOWDB_OK;
 }
 
@@ -110,12 +111,15 @@ static flowdb_status sync_if_due(flowdb *db) {
 }
 
 flowdb_status fl_engine_end_commit(flowdb *db, const struct fl_commit *commit) {
-    flowdb_status status = log_and_apply(db, commit);
+    bool wants_log = false;
+    flowdb_status status = log_and_apply(db, commit, &wants_log);
     const struct fl_log *log = &db->logs[db->log_count - 1];
     struct fl_wal_position end = {.log = log->id, .offset = fl_wal_offset(log->writer)};
     pthread_mutex_unlock(&db->commit_lock);
     if (status != FLOWDB_OK)
         return status;
+    if (wants_log)
+        fl_scheduler_want(&db->scheduler, FL_JOB_LOG);
     fl_engine_wake_for_memory(db);
     if (db->config.wal_sync == FLOWDB_SYNC_ALWAYS)
         return fl_engine_sync_to(db, &end);

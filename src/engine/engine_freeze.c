@@ -1,16 +1,6 @@
 /* From one memtable and log to the next. */
 #include "engine/engine.h"
 
-/* A log that nothing refers to, unless the seal that names it may have reached the disk: then it
-   must stay. */
-static void discard_log(flowdb *db, struct fl_log *log) {
-    char *path = fl_engine_wal_path(db, log->id);
-    fl_wal_close(log->writer);
-    if (path != NULL && !atomic_load(&db->stopped_writes))
-        (void)fl_fs_remove(db->env.fs, path);
-    fl_release(db->env.alloc, path);
-}
-
 /* Ends the old log with the name of the new one; in ALWAYS mode durably, so that what is frozen is
    always visible. */
 static flowdb_status seal(flowdb *db, struct fl_log *old, uint64_t next) {
@@ -49,7 +39,7 @@ size_t fl_engine_expected_series(const flowdb *db) {
 flowdb_status fl_engine_freeze(flowdb *db) {
     struct fl_log *old = &db->logs[db->log_count - 1];
     struct fl_log log;
-    flowdb_status status = fl_engine_create_log(db, old->id, &log);
+    flowdb_status status = fl_engine_next_log(db, &log);
     if (status != FLOWDB_OK)
         return status;
     struct fl_version *now = fl_engine_pin(db), *next = NULL;
@@ -71,7 +61,7 @@ flowdb_status fl_engine_freeze(flowdb *db) {
                 (struct fl_wal_position){.log = log.id, .offset = fl_wal_written(log.writer)};
     } else {
         fl_version_unref(next);
-        discard_log(db, &log);
+        fl_engine_discard_log(db, &log);
     }
     fl_memtable_unref(fresh);
     fl_version_unref(now);

@@ -408,6 +408,7 @@ flowdb_status flowdb_close(flowdb *db) {
             (void)(atomic_load(&db->stopped_writes) ? fl_engine_drain(db) : fl_engine_sync(db));
             fl_fail(status, "%s", sentence);
         }
+        fl_engine_drop_spare(db);
     }
     fl_engine_destroy(db);
     return status;

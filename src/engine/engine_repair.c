@@ -23,9 +23,12 @@ struct repair {
     flowdb *db;
     struct fl_survey *survey;
     char *lost_dir;
+    char *path; /* room for any, so that taking back needs no memory */
+    size_t path_size;
     struct fl_buffer metas; /* struct fl_table_meta: what the new manifest will list */
     struct fl_buffer made;  /* u64: ids of tables that did not exist before */
     struct fl_buffer kept;  /* struct kept */
+    bool lost_made;         /* there is a lost/ */
     bool switched;          /* the new manifest may have taken over */
 };
 
@@ -49,8 +52,9 @@ static flowdb_status add_tombstones(void *context, const struct fl_range_tombsto
 }
 
 /* Writes what is whole of the table at `from` to the one at `to`. */
-static flowdb_status write_whole_parts(struct repair *repair, const char *from, uint64_t from_id,
-                                       const char *to, uint64_t to_id, uint64_t *file_size) {
+static flowdb_status write_whole_parts(struct repair *repair, const char *from,
+                                       const struct fl_survey_table *table, const char *to,
+                                       uint64_t to_id, uint64_t *file_size) {
     flowdb *db = repair->db;
     struct fl_table_options options = {.block_size = db->config.block_size,
                                        .codec = FL_CODEC_LZ4,
@@ -64,7 +68,9 @@ static flowdb_status write_whole_parts(struct repair *repair, const char *from, 
     struct fl_examined examined;
     struct fl_examiner examiner = {
         .context = builder, .row = add_row, .tombstones = add_tombstones};
-    status = fl_table_examine(&db->env, from, from_id, &examiner, &examined);
+    status = fl_table_examine(&db->env, from, table->id, &examiner, &examined);
+    if (status == FLOWDB_OK && examined.row_count < table->examined.row_count)
+        status = fl_fail(FLOWDB_IO_ERROR, "%s does not read the same each time", from);
     if (status == FLOWDB_OK)
         status = fl_table_builder_finish(builder, &properties);
     fl_table_builder_destroy(builder);
@@ -95,7 +101,7 @@ static flowdb_status rewrite_table(struct repair *repair, const struct fl_survey
     if (status == FLOWDB_OK)
         status = fl_buffer_append(&repair->made, &id, sizeof id);
     if (status == FLOWDB_OK)
-        status = write_whole_parts(repair, from, table->id, to, id, &file_size);
+        status = write_whole_parts(repair, from, table, to, id, &file_size);
     if (status == FLOWDB_OK)
         status = list_table(repair, id, file_size);
     if (status == FLOWDB_OK)
@@ -199,6 +205,7 @@ static flowdb_status keep(struct repair *repair, const char *name) {
     struct kept kept = {{0}, {0}};
     snprintf(kept.name, sizeof kept.name, "%s", name);
     flowdb_status status = fl_fs_create_dir(env->fs, repair->lost_dir);
+    repair->lost_made = repair->lost_made || status == FLOWDB_OK;
     if (status == FLOWDB_OK)
         status = free_name(repair, &kept);
     if (status != FLOWDB_OK)
@@ -312,10 +319,8 @@ static flowdb_status switch_over(struct repair *repair) {
 
 /* What cannot be removed is listed nowhere: opening the directory removes it. */
 static void remove_named(struct repair *repair, const char *name) {
-    char *path = fl_path_in(repair->db->env.alloc, repair->db->config.data_dir, name);
-    if (path != NULL)
-        (void)fl_fs_remove(repair->db->env.fs, path);
-    fl_release(repair->db->env.alloc, path);
+    snprintf(repair->path, repair->path_size, "%s/%s", repair->db->config.data_dir, name);
+    (void)fl_fs_remove(repair->db->env.fs, repair->path);
 }
 
 static void remove_originals(struct repair *repair) {
@@ -349,16 +354,26 @@ static void take_back(struct repair *repair, flowdb_status status) {
     const struct kept *kept = (const struct kept *)(const void *)repair->kept.data;
     for (size_t i = 0; i < repair->kept.size / sizeof *kept; i++)
         remove_named(repair, kept[i].lost);
-    if (repair->lost_dir != NULL) /* empty, unless an earlier repair kept something */
+    if (repair->lost_made) /* it goes if it is empty: an earlier repair may have kept something */
         (void)fl_fs_remove_dir(repair->db->env.fs, repair->lost_dir);
     fl_fail(status, "%s", sentence);
+}
+
+static flowdb_status name_paths(struct repair *repair) {
+    const struct fl_alloc *alloc = repair->db->env.alloc;
+    const char *dir = repair->db->config.data_dir;
+    repair->path_size = strlen(dir) + sizeof(struct kept);
+    repair->path = fl_allocate(alloc, repair->path_size);
+    if (repair->path == NULL)
+        return fl_fail_memory("a path", repair->path_size);
+    repair->lost_dir = fl_path_in(alloc, dir, "lost");
+    return repair->lost_dir != NULL ? FLOWDB_OK : FLOWDB_NO_MEMORY;
 }
 
 static flowdb_status carry_out(struct repair *repair) {
     flowdb *db = repair->db;
     atomic_store(&db->next_id, repair->survey->max_id + 1);
-    repair->lost_dir = fl_path_in(db->env.alloc, db->config.data_dir, "lost");
-    flowdb_status status = repair->lost_dir != NULL ? FLOWDB_OK : FLOWDB_NO_MEMORY;
+    flowdb_status status = name_paths(repair);
     if (status == FLOWDB_OK)
         status = fl_fs_create_dirs(db->env.fs, db->sst_dir);
     if (status == FLOWDB_OK)
@@ -373,7 +388,7 @@ static flowdb_status carry_out(struct repair *repair) {
         status = switch_over(repair);
     if (status == FLOWDB_OK)
         remove_originals(repair);
-    else if (!repair->switched)
+    else if (!repair->switched && repair->path != NULL)
         take_back(repair, status);
     return status;
 }
@@ -385,6 +400,7 @@ static flowdb_status repair_surveyed(flowdb *db, struct fl_survey *survey) {
     fl_buffer_init(&repair.kept, db->env.alloc);
     flowdb_status status = carry_out(&repair);
     fl_release(db->env.alloc, repair.lost_dir);
+    fl_release(db->env.alloc, repair.path);
     fl_buffer_deinit(&repair.metas);
     fl_buffer_deinit(&repair.made);
     fl_buffer_deinit(&repair.kept);

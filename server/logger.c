@@ -59,7 +59,7 @@ static void line_append_pair(struct line *line, const char *name, const char *va
 
 void fl_logger_write(const struct fl_logger *logger, flowdb_log_level level, const char *message,
                      const struct fl_log_pair *pairs) {
-    if (level > logger->level)
+    if ((int)level > atomic_load_explicit(&logger->level, memory_order_relaxed))
         return;
     struct line line = {0};
     line_append_time(&line);
@@ -72,14 +72,4 @@ void fl_logger_write(const struct fl_logger *logger, flowdb_log_level level, con
     /* Nobody is left to be told where stderr itself fails. */
     while (write(logger->fd, line.bytes, line.size) < 0 && errno == EINTR)
         continue;
-}
-
-bool fl_logger_parse_level(const char *word, flowdb_log_level *level) {
-    for (size_t i = 0; i < sizeof level_names / sizeof level_names[0]; i++) {
-        if (strcmp(word, level_names[i]) == 0) {
-            *level = (flowdb_log_level)i;
-            return true;
-        }
-    }
-    return false;
 }

@@ -11,10 +11,11 @@
 #define FL_SERVER_LOGGER_H
 
 #include <flowdb/flowdb.h>
+#include <stdatomic.h>
 
 struct fl_logger {
     int fd;
-    flowdb_log_level level; /* lines of lesser weight are dropped */
+    _Atomic int level; /* a flowdb_log_level: lines of lesser weight are dropped; may change */
 };
 
 /* One name and value beside the message; a name of NULL ends a list of them. */
@@ -25,8 +26,5 @@ struct fl_log_pair {
 
 void fl_logger_write(const struct fl_logger *logger, flowdb_log_level level, const char *message,
                      const struct fl_log_pair *pairs);
-
-/* "error", "warn", "info" or "debug"; false for another word. */
-bool fl_logger_parse_level(const char *word, flowdb_log_level *level);
 
 #endif

@@ -1,15 +1,20 @@
-/* flowdb-server: a FlowDB database behind HTTP. */
+/* flowdb-server: a FlowDB database behind HTTP and UDP. */
 #include "server.h"
 
 int main(int argc, char **argv) {
-    struct fl_options options;
-    switch (fl_options_parse(argc, argv, &options)) {
+    struct fl_options options = {argc, argv};
+    struct fl_config config;
+    int code = 2;
+    switch (fl_options_parse(&options, &config)) {
     case FL_OPTIONS_RUN:
-        return fl_server_run(&options);
+        code = fl_server_run(&options, &config);
+        break;
     case FL_OPTIONS_DONE:
-        return 0;
+        code = 0;
+        break;
     case FL_OPTIONS_BAD:
         break;
     }
-    return 2;
+    fl_config_deinit(&config);
+    return code;
 }

@@ -16,12 +16,13 @@
 #include "logger.h"
 
 struct server {
-    const struct fl_options *options;
+    const struct fl_options *options; /* to read the configuration again */
+    const struct fl_config *config;
     struct fl_logger logger;
     struct fl_limits limits;
     struct fl_api api;
     struct fl_http_listener *listener;
-    int signals; /* a signalfd of SIGTERM and SIGINT */
+    int signals; /* a signalfd of SIGTERM, SIGINT and SIGHUP */
 };
 
 static void log_line(const struct server *server, flowdb_log_level level, const char *message,
@@ -44,6 +45,7 @@ static bool take_signals(struct server *server) {
     sigemptyset(&wanted);
     sigaddset(&wanted, SIGTERM);
     sigaddset(&wanted, SIGINT);
+    sigaddset(&wanted, SIGHUP);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is the write's failure, not the end */
     if (pthread_sigmask(SIG_BLOCK, &wanted, NULL) == 0)
@@ -76,9 +78,8 @@ static void raise_file_limit(void) {
 }
 
 static bool open_engine(struct server *server) {
-    flowdb_config config = flowdb_config_default();
-    config.data_dir = server->options->data_dir;
-    config.wal_sync = server->options->wal_sync;
+    flowdb_config config = server->config->engine;
+    config.data_dir = server->config->data_dir;
     config.log = log_engine;
     config.log_context = &server->logger;
     flowdb_status status = flowdb_open(&config, &server->api.db);
@@ -92,27 +93,32 @@ static bool open_engine(struct server *server) {
 }
 
 static bool start_listening(struct server *server) {
+    const char *http_addr = server->config->http_addr;
     struct fl_http_service service = {fl_api_routes, fl_api_route_count, server->limits,
                                       &server->logger, &server->api};
-    struct fl_http_address address = server->options->http_address;
+    struct fl_http_address address;
     char text[FL_HTTP_ADDRESS_TEXT];
-    char reason[160];
-    if (!fl_http_address_is_loopback(&address))
+    char sentence[160];
+    const char *reason = sentence;
+    /* It was an address when the configuration was checked: only a name may have gone since. */
+    bool known = fl_http_address_parse(http_addr, &address, &reason);
+    if (known && !fl_http_address_is_loopback(&address))
         log_line(server, FLOWDB_LOG_WARN,
                  "requests are not authenticated: whoever reaches this address can read and "
                  "change everything; --http-addr 127.0.0.1:8080 keeps it to this machine",
-                 "http_addr", server->options->http_addr);
-    if (!fl_http_listener_start(&address, &service, &server->listener, reason, sizeof reason)) {
-        fl_logger_write(
-            &server->logger, FLOWDB_LOG_ERROR, "cannot listen; choose another --http-addr",
-            (const struct fl_log_pair[]){
-                {"http_addr", server->options->http_addr}, {"reason", reason}, {NULL, NULL}});
+                 "http_addr", http_addr);
+    if (!known ||
+        !fl_http_listener_start(&address, &service, &server->listener, sentence, sizeof sentence)) {
+        fl_logger_write(&server->logger, FLOWDB_LOG_ERROR,
+                        "cannot listen; choose another --http-addr",
+                        (const struct fl_log_pair[]){
+                            {"http_addr", http_addr}, {"reason", reason}, {NULL, NULL}});
         return false;
     }
     fl_http_address_format(&address, text);
     fl_logger_write(&server->logger, FLOWDB_LOG_INFO, "listening",
                     (const struct fl_log_pair[]){{"http_addr", text},
-                                                 {"data_dir", server->options->data_dir},
+                                                 {"data_dir", server->config->data_dir},
                                                  {"version", flowdb_version()},
                                                  {NULL, NULL}});
     return true;
@@ -138,11 +144,44 @@ static void wait_readable(int first, int second, int64_t deadline_ms) {
     } while (ready < 0 && errno == EINTR);
 }
 
-static const char *read_signal(const struct server *server) {
+/* The signal that came; 0 where none did. */
+static int read_signal(const struct server *server) {
     struct signalfd_siginfo info = {0};
     if (read(server->signals, &info, sizeof info) != sizeof info)
-        return "";
-    return info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT";
+        return 0;
+    return (int)info.ssi_signo;
+}
+
+/* SIGHUP: what may change while the server runs is read again. Where something is wrong with the
+   configuration all stays as it is. */
+static void reload(struct server *server) {
+    struct fl_config config;
+    char error[FL_CONFIG_ERROR];
+    if (fl_options_reload(server->options, &config, error)) {
+        atomic_store(&server->logger.level, (int)config.log_level);
+        fl_logger_write(&server->logger, FLOWDB_LOG_INFO, "configuration read again", NULL);
+    } else {
+        log_line(server, FLOWDB_LOG_ERROR, "the configuration stays as it was", "reason", error);
+    }
+    fl_config_deinit(&config);
+}
+
+/* Returns with the signal that ends the server. */
+static const char *serve(struct server *server) {
+    for (;;) {
+        wait_readable(server->signals, -1, -1);
+        switch (read_signal(server)) {
+        case SIGHUP:
+            reload(server);
+            break;
+        case SIGTERM:
+            return "SIGTERM";
+        case SIGINT:
+            return "SIGINT";
+        default:
+            break;
+        }
+    }
 }
 
 /* Requests in flight get the time to end; a second signal takes it from them. */
@@ -160,17 +199,34 @@ static bool close_engine(struct server *server) {
     return false;
 }
 
-int fl_server_run(const struct fl_options *options) {
+static struct fl_limits limits_of(const struct fl_config *config) {
+    struct fl_limits limits = FL_LIMITS_DEFAULT;
+    limits.max_body_bytes = config->max_body_bytes;
+    limits.max_batch_records = (size_t)config->max_batch_records;
+    limits.max_key_bytes = (size_t)config->max_key_bytes;
+    limits.max_value_bytes = (size_t)config->max_value_bytes;
+    limits.max_connections = (unsigned)config->max_connections;
+    limits.http_threads = (unsigned)config->http_threads;
+    return limits;
+}
+
+static void warn_of_variable(void *context, const char *name) {
+    log_line(context, FLOWDB_LOG_WARN, "this variable of the environment sets nothing", "name",
+             name);
+}
+
+int fl_server_run(const struct fl_options *options, const struct fl_config *config) {
     struct server server = {.options = options,
-                            .logger = {STDERR_FILENO, options->log_level},
-                            .limits = FL_LIMITS_DEFAULT,
+                            .config = config,
+                            .logger = {STDERR_FILENO, (int)config->log_level},
+                            .limits = limits_of(config),
                             .signals = -1};
     claim_standard_streams();
     raise_file_limit();
+    fl_options_unknown_variables(warn_of_variable, &server);
     bool ok = take_signals(&server) && open_engine(&server);
     if (ok && start_listening(&server)) {
-        wait_readable(server.signals, -1, -1);
-        log_line(&server, FLOWDB_LOG_INFO, "stopping", "signal", read_signal(&server));
+        log_line(&server, FLOWDB_LOG_INFO, "stopping", "signal", serve(&server));
         drain(&server);
         fl_http_listener_stop(server.listener);
     } else {

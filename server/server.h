@@ -5,6 +5,6 @@
 #include "options.h"
 
 /* Serves until SIGTERM or SIGINT. The exit code: 0, or 1 after a failure, which was logged. */
-int fl_server_run(const struct fl_options *options);
+int fl_server_run(const struct fl_options *options, const struct fl_config *config);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "http/reply.h"
 #include "json/json_reader.h"
-#include "limits.h"
+#include "request_limits.h"
 
 enum fl_record_field {
     FL_RECORD_KEY,

@@ -36,7 +36,9 @@ static void log_library(void *context, const char *format, va_list arguments) {
 }
 
 /* One per core, and two at the least: a second one answers while the first is in a write. */
-static unsigned thread_count(void) {
+static unsigned thread_count(const struct fl_limits *limits) {
+    if (limits->http_threads > 0)
+        return limits->http_threads;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     return cores > 2 ? (unsigned)cores : 2;
 }
@@ -45,7 +47,7 @@ static struct MHD_Daemon *start_daemon(struct fl_http_listener *listener, int li
     const struct fl_limits *limits = &listener->exchanges.service.limits;
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_LISTEN_SOCKET, listen_fd, NULL},
-        {MHD_OPTION_THREAD_POOL_SIZE, thread_count(), NULL},
+        {MHD_OPTION_THREAD_POOL_SIZE, thread_count(limits), NULL},
         {MHD_OPTION_CONNECTION_LIMIT, limits->max_connections, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_timeout_secs, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},

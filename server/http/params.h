@@ -11,7 +11,7 @@
 #include <flowdb/flowdb.h>
 
 #include "http/reply.h"
-#include "limits.h"
+#include "request_limits.h"
 
 enum fl_http_param {
     FL_PARAM_KEY,

@@ -15,7 +15,7 @@
 
 #include "http/params.h"
 #include "http/reply.h"
-#include "limits.h"
+#include "request_limits.h"
 #include "logger.h"
 
 enum {

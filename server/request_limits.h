@@ -2,8 +2,8 @@
  * What one request may ask for. Each is checked before memory is set aside for it, and the answer
  * names the limit that was passed.
  */
-#ifndef FL_SERVER_LIMITS_H
-#define FL_SERVER_LIMITS_H
+#ifndef FL_SERVER_REQUEST_LIMITS_H
+#define FL_SERVER_REQUEST_LIMITS_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -13,6 +13,7 @@ struct fl_limits {
     size_t max_batch_records;   /* of one write */
     size_t max_key_bytes;       /* decoded */
     size_t max_value_bytes;     /* decoded */
+    unsigned http_threads;      /* 0: one per core, two at the least */
     unsigned max_connections;   /* over all HTTP threads */
     unsigned idle_timeout_secs; /* a connection on which nothing moves for so long is closed */
     unsigned drain_secs;        /* how long requests in flight may take at shutdown */

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <time.h>
@@ -21,6 +22,8 @@ struct server {
     struct fl_logger logger;
     struct fl_limits limits;
     struct fl_api api;
+    struct fl_http_auth *auth;
+    struct fl_http_tls tls;
     struct fl_http_listener *listener;
     int signals; /* a signalfd of SIGTERM, SIGINT and SIGHUP */
 };
@@ -92,23 +95,84 @@ static bool open_engine(struct server *server) {
     return status == FLOWDB_OK;
 }
 
+static bool set_keys(struct server *server, const struct fl_config *config) {
+    return fl_http_auth_set(server->auth, config->api_keys.items, config->api_keys.count,
+                            config->read_api_keys.items, config->read_api_keys.count);
+}
+
+static bool prepare_access(struct server *server) {
+    server->auth = fl_http_auth_create();
+    if (server->auth != NULL && set_keys(server, server->config))
+        return true;
+    log_line(server, FLOWDB_LOG_ERROR, "the keys cannot be set up", "reason", "out of memory");
+    return false;
+}
+
+static struct fl_http_access access_of(const struct server *server) {
+    const struct fl_config *config = server->config;
+    struct fl_http_access access = {.auth = server->auth,
+                                    .public_metrics = config->public_metrics,
+                                    .origins = {.hosts = config->allowed_hosts.items,
+                                                .host_count = config->allowed_hosts.count,
+                                                .allowed = config->cors_origins.items,
+                                                .allowed_count = config->cors_origins.count,
+                                                .tls = server->tls.certificate != NULL}};
+    char *machine = access.origins.machine;
+    if (gethostname(machine, sizeof access.origins.machine - 1) != 0)
+        machine[0] = '\0';
+    return access;
+}
+
+/* A small text file as a string; NULL, and logged, where that fails. */
+static char *read_text_file(const struct server *server, const char *path) {
+    enum { TEXT_MAX = 1 << 20 };
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char *text = fd >= 0 ? calloc(1, TEXT_MAX) : NULL;
+    ssize_t size = text != NULL ? read(fd, text, TEXT_MAX - 1) : -1;
+    if (size < 0) {
+        fl_logger_write(&server->logger, FLOWDB_LOG_ERROR,
+                        "a file of the configuration cannot be read",
+                        (const struct fl_log_pair[]){
+                            {"path", path}, {"reason", strerror(errno)}, {NULL, NULL}});
+        free(text);
+        text = NULL;
+    }
+    if (fd >= 0)
+        close(fd);
+    return text;
+}
+
+static bool load_tls(struct server *server) {
+    const struct fl_config *config = server->config;
+    if (config->tls_cert_file[0] == '\0')
+        return true;
+    server->tls.certificate = read_text_file(server, config->tls_cert_file);
+    server->tls.key = read_text_file(server, config->tls_key_file);
+    return server->tls.certificate != NULL && server->tls.key != NULL;
+}
+
 static bool start_listening(struct server *server) {
     const char *http_addr = server->config->http_addr;
-    struct fl_http_service service = {fl_api_routes, fl_api_route_count, server->limits,
-                                      &server->logger, &server->api};
+    struct fl_http_service service = {.routes = fl_api_routes,
+                                      .route_count = fl_api_route_count,
+                                      .limits = server->limits,
+                                      .access = access_of(server),
+                                      .logger = &server->logger,
+                                      .app = &server->api};
     struct fl_http_address address;
     char text[FL_HTTP_ADDRESS_TEXT];
     char sentence[160];
     const char *reason = sentence;
     /* It was an address when the configuration was checked: only a name may have gone since. */
     bool known = fl_http_address_parse(http_addr, &address, &reason);
-    if (known && !fl_http_address_is_loopback(&address))
+    if (known && !fl_http_auth_needed(server->auth) && !fl_http_address_is_loopback(&address))
         log_line(server, FLOWDB_LOG_WARN,
                  "requests are not authenticated: whoever reaches this address can read and "
-                 "change everything; --http-addr 127.0.0.1:8080 keeps it to this machine",
+                 "change everything; set api_keys, or keep it to this machine with --http-addr "
+                 "127.0.0.1:8080",
                  "http_addr", http_addr);
-    if (!known ||
-        !fl_http_listener_start(&address, &service, &server->listener, sentence, sizeof sentence)) {
+    if (!known || !fl_http_listener_start(&address, &service, &server->tls, &server->listener,
+                                          sentence, sizeof sentence)) {
         fl_logger_write(&server->logger, FLOWDB_LOG_ERROR,
                         "cannot listen; choose another --http-addr",
                         (const struct fl_log_pair[]){
@@ -159,6 +223,9 @@ static void reload(struct server *server) {
     char error[FL_CONFIG_ERROR];
     if (fl_options_reload(server->options, &config, error)) {
         atomic_store(&server->logger.level, (int)config.log_level);
+        if (!set_keys(server, &config))
+            log_line(server, FLOWDB_LOG_ERROR, "the keys stay as they were", "reason",
+                     "out of memory");
         fl_logger_write(&server->logger, FLOWDB_LOG_INFO, "configuration read again", NULL);
     } else {
         log_line(server, FLOWDB_LOG_ERROR, "the configuration stays as it was", "reason", error);
@@ -224,7 +291,8 @@ int fl_server_run(const struct fl_options *options, const struct fl_config *conf
     claim_standard_streams();
     raise_file_limit();
     fl_options_unknown_variables(warn_of_variable, &server);
-    bool ok = take_signals(&server) && open_engine(&server);
+    bool ok = take_signals(&server) && prepare_access(&server) && load_tls(&server) &&
+              open_engine(&server);
     if (ok && start_listening(&server)) {
         log_line(&server, FLOWDB_LOG_INFO, "stopping", "signal", serve(&server));
         drain(&server);
@@ -236,6 +304,9 @@ int fl_server_run(const struct fl_options *options, const struct fl_config *conf
         ok = close_engine(&server) && ok;
     if (server.signals >= 0)
         close(server.signals);
+    fl_http_auth_destroy(server.auth);
+    free(server.tls.certificate);
+    free(server.tls.key);
     if (ok)
         fl_logger_write(&server.logger, FLOWDB_LOG_INFO, "stopped", NULL);
     return ok ? 0 : 1;

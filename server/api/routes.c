@@ -6,14 +6,15 @@
 #define RECORD (BIT(FL_PARAM_KEY) | BIT(FL_PARAM_TS))
 
 const struct fl_http_route fl_api_routes[] = {
-    {"/write", FL_HTTP_POST | FL_HTTP_PUT, 0, 0, &fl_api_write},
+    {"/write", FL_HTTP_POST | FL_HTTP_PUT, 0, 0, &fl_api_write, FL_HTTP_NEEDS_KEY},
     {"/query", FL_HTTP_GET,
      BIT(FL_PARAM_PREFIX) | KEY_RANGE | TIME_RANGE | BIT(FL_PARAM_LIMIT) | BIT(FL_PARAM_ORDER), 0,
-     &fl_api_query},
-    {"/record", FL_HTTP_DELETE, RECORD, RECORD, &fl_api_delete_record},
-    {"/record", FL_HTTP_PATCH, 0, 0, &fl_api_patch_record},
-    {"/range", FL_HTTP_DELETE, KEY_RANGE | BIT(FL_PARAM_PREFIX), 0, &fl_api_delete_range},
-    {"/health", FL_HTTP_GET, 0, 0, &fl_api_health},
+     &fl_api_query, FL_HTTP_NEEDS_KEY},
+    {"/record", FL_HTTP_DELETE, RECORD, RECORD, &fl_api_delete_record, FL_HTTP_NEEDS_KEY},
+    {"/record", FL_HTTP_PATCH, 0, 0, &fl_api_patch_record, FL_HTTP_NEEDS_KEY},
+    {"/range", FL_HTTP_DELETE, KEY_RANGE | BIT(FL_PARAM_PREFIX), 0, &fl_api_delete_range,
+     FL_HTTP_NEEDS_KEY},
+    {"/health", FL_HTTP_GET, 0, 0, &fl_api_health, FL_HTTP_NEEDS_NOTHING},
 };
 
 const size_t fl_api_route_count = sizeof fl_api_routes / sizeof fl_api_routes[0];

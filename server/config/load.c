@@ -116,44 +116,55 @@ bool fl_config_read_environment(struct fl_config *config, char **environment,
 
 /* ------------------------------------------------------------------------------------- check -- */
 
-static bool check_address(const char *name, const char *text, char *error) {
+/* Says where the value came from, which setting it is, and what is wrong. False. */
+static bool complain(const struct fl_config *config, const char *name, const char *why,
+                     char *error) {
+    size_t setting = fl_config_find(name);
+    snprintf(error, FL_CONFIG_ERROR, "%.200s: %s: %.250s", fl_config_origin(config, setting), name,
+             why);
+    return false;
+}
+
+static bool check_address(const struct fl_config *config, const char *name, const char *text,
+                          char *error) {
     struct fl_http_address address;
     const char *reason;
+    char why[256];
     if (fl_http_address_parse(text, &address, &reason))
         return true;
-    snprintf(error, FL_CONFIG_ERROR, "%s: %.200s: %s", name, text, reason);
-    return false;
+    snprintf(why, sizeof why, "%.100s: %s", text, reason);
+    return complain(config, name, why, error);
 }
 
 /* An empty key would let everyone in who sends an empty one. One that is not printable ASCII cannot be
    sent in a header as it is. */
-static bool check_keys(const char *name, const struct fl_texts *keys, char *error) {
+static bool check_keys(const struct fl_config *config, const char *name,
+                       const struct fl_texts *keys, char *error) {
     for (size_t i = 0; i < keys->count; i++) {
         const char *at = keys->items[i];
+        char why[128];
         while (*at > 0x20 && *at < 0x7f)
             at++;
         if (*at == '\0' && at != keys->items[i])
             continue;
-        snprintf(error, FL_CONFIG_ERROR,
-                 "%s: key %zu must have at least one character, printable ASCII and no space", name,
-                 i + 1);
-        return false;
+        snprintf(why, sizeof why,
+                 "key %zu must have at least one character, printable ASCII and no space", i + 1);
+        return complain(config, name, why, error);
     }
     return true;
 }
 
 bool fl_config_check(const struct fl_config *config, char error[FL_CONFIG_ERROR]) {
-    if (config->data_dir[0] == '\0') {
-        snprintf(error, FL_CONFIG_ERROR, "engine.data_dir: a directory is wanted");
-        return false;
-    }
-    if ((config->tls_cert_file[0] == '\0') != (config->tls_key_file[0] == '\0')) {
-        snprintf(error, FL_CONFIG_ERROR,
-                 "tls_cert_file and tls_key_file belong together: set both or neither");
-        return false;
-    }
-    return check_address("http_addr", config->http_addr, error) &&
-           (config->udp_addr[0] == '\0' || check_address("udp_addr", config->udp_addr, error)) &&
-           check_keys("api_keys", &config->api_keys, error) &&
-           check_keys("read_api_keys", &config->read_api_keys, error);
+    if (config->data_dir[0] == '\0')
+        return complain(config, "engine.data_dir", "a directory is wanted", error);
+    bool has_cert = config->tls_cert_file[0] != '\0', has_key = config->tls_key_file[0] != '\0';
+    if (has_cert != has_key)
+        return complain(config, has_cert ? "tls_cert_file" : "tls_key_file",
+                        "tls_cert_file and tls_key_file belong together: set both or neither",
+                        error);
+    return check_address(config, "http_addr", config->http_addr, error) &&
+           (config->udp_addr[0] == '\0' ||
+            check_address(config, "udp_addr", config->udp_addr, error)) &&
+           check_keys(config, "api_keys", &config->api_keys, error) &&
+           check_keys(config, "read_api_keys", &config->read_api_keys, error);
 }

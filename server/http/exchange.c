@@ -20,9 +20,11 @@
 struct exchange {
     struct fl_http_request request;
     uint64_t body_received;
-    bool head;    /* the method is HEAD */
-    bool begun;   /* the handler's `begin` ran */
-    bool refused; /* the reply is decided; the rest of the body is discarded */
+    bool head;      /* the method is HEAD */
+    bool begun;     /* the handler's `begin` ran */
+    bool refused;   /* the reply is decided; the rest of the body is discarded */
+    bool preflight; /* the answer to an OPTIONS */
+    char *cors;     /* the origin that may read the answer; owned, NULL: no other site */
 };
 
 /* ------------------------------------------------------------------------------- the headers -- */
@@ -35,6 +37,7 @@ struct framing {
     bool coded;     /* a Content-Encoding other than identity */
     bool malformed; /* a header that this server and a proxy before it may read differently */
     uint64_t length;
+    struct fl_http_credentials credentials;
 };
 
 static bool equals(const char *value, size_t size, const char *word) {
@@ -63,10 +66,37 @@ static bool is_odd(const char *name, size_t name_size, const char *value, size_t
             name_size > strlen("Transfer-Encoding"));
 }
 
+/* Who asks, and from where. Of a header that is there twice the last counts: each is checked. */
+static void read_credential(struct fl_http_credentials *credentials, flowdb_slice name,
+                            flowdb_slice value) {
+    struct fl_http_provenance *provenance = &credentials->provenance;
+    const struct {
+        const char *name;
+        flowdb_slice *into;
+        bool browser;
+    } headers[] = {{"Authorization", &credentials->authorization, false},
+                   {"X-API-Key", &credentials->api_key, false},
+                   {"Host", &provenance->host, false},
+                   {"Origin", &provenance->origin, true},
+                   {"Sec-Fetch-Site", &provenance->fetch_site, true},
+                   {"Referer", NULL, true}};
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
+        if (!equals(name.data, name.size, headers[i].name))
+            continue;
+        if (headers[i].into != NULL)
+            *headers[i].into = value;
+        provenance->browser = provenance->browser || headers[i].browser;
+    }
+    if (equals(name.data, name.size, "User-Agent") && begins(value.data, value.size, "Mozilla/"))
+        provenance->browser = true;
+}
+
 static enum MHD_Result read_header(void *context, enum MHD_ValueKind kind, const char *name,
                                    size_t name_size, const char *value, size_t value_size) {
     struct framing *framing = context;
     (void)kind;
+    read_credential(&framing->credentials, flowdb_bytes(name, name_size),
+                    flowdb_bytes(value, value_size));
     if (is_odd(name, name_size, value, value_size)) {
         framing->malformed = true;
     } else if (equals(name, name_size, "Content-Length")) {
@@ -134,6 +164,22 @@ static bool read_params(struct exchange *exchange, struct MHD_Connection *connec
                                   &exchange->request.reply);
 }
 
+/* What the answer says to the page of another site that is allowed to read it; NULL: nothing. */
+static char *cors_of(const struct fl_http_origins *origins,
+                     const struct fl_http_provenance *provenance) {
+    if (!fl_http_origins_allow(origins, provenance->origin))
+        return NULL;
+    return strndup(provenance->origin.data, provenance->origin.size);
+}
+
+/* What a browser asks before it sends what a form could not. Always false: there is no handler. */
+static bool answer_preflight(struct exchange *exchange) {
+    struct fl_http_reply *reply = &exchange->request.reply;
+    reply->status = 204;
+    exchange->preflight = true;
+    return false;
+}
+
 /* False where the request is refused before its body; the reply says why. */
 static bool accept_headers(struct exchange *exchange, struct MHD_Connection *connection,
                            const struct fl_http_head *head, const struct framing *framing) {
@@ -143,6 +189,13 @@ static bool accept_headers(struct exchange *exchange, struct MHD_Connection *con
         return false;
     }
     request->route = fl_http_route_find(request->service, head, &request->reply);
+    exchange->cors = cors_of(&request->service->access.origins, &framing->credentials.provenance);
+    if (exchange->cors != NULL && strcmp(head->method, "OPTIONS") == 0)
+        return answer_preflight(exchange);
+    if (!fl_http_access_check(&request->service->access, &framing->credentials,
+                              request->route != NULL ? request->route->need : FL_HTTP_NEEDS_KEY,
+                              !fl_http_method_is_safe(head->method), &request->reply))
+        return false;
     if (request->route == NULL || !read_params(exchange, connection))
         return false;
     if (framing->coded)
@@ -227,13 +280,47 @@ static struct MHD_Response *make_whole(struct fl_http_reply *reply) {
     return response;
 }
 
-static bool add_headers(struct MHD_Response *response, const struct fl_http_reply *reply) {
-    return MHD_add_response_header(response, "Content-Type", "application/json") == MHD_YES &&
-           MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES &&
-           MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES &&
-           (reply->allow[0] == '\0' ||
-            MHD_add_response_header(response, "Allow", reply->allow) == MHD_YES) &&
-           (!reply->close || MHD_add_response_header(response, "Connection", "close") == MHD_YES);
+static bool add_cors_headers(struct MHD_Response *response, const struct exchange *exchange) {
+    const struct {
+        const char *name, *value;
+        bool wanted;
+    } headers[] = {
+        {"Access-Control-Allow-Origin", exchange->cors, true},
+        {"Vary", "Origin", true},
+        {"Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE",
+         exchange->preflight},
+        {"Access-Control-Allow-Headers", "Authorization, Content-Type, X-API-Key",
+         exchange->preflight},
+        {"Access-Control-Max-Age", "600", exchange->preflight},
+    };
+    bool added = true;
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0] && exchange->cors != NULL; i++)
+        if (headers[i].wanted)
+            added = added &&
+                    MHD_add_response_header(response, headers[i].name, headers[i].value) == MHD_YES;
+    return added;
+}
+
+static bool add_headers(struct MHD_Response *response, const struct exchange *exchange) {
+    const struct fl_http_reply *reply = &exchange->request.reply;
+    const struct {
+        const char *name, *value;
+        bool wanted;
+    } headers[] = {
+        {"Content-Type", "application/json", !exchange->preflight},
+        {"X-Content-Type-Options", "nosniff", true},
+        {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'", true},
+        {"Cache-Control", "no-store", true},
+        {"WWW-Authenticate", "Bearer", reply->challenge},
+        {"Allow", reply->allow, reply->allow[0] != '\0'},
+        {"Connection", "close", reply->close},
+    };
+    bool added = add_cors_headers(response, exchange);
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++)
+        if (headers[i].wanted)
+            added = added &&
+                    MHD_add_response_header(response, headers[i].name, headers[i].value) == MHD_YES;
+    return added;
 }
 
 /* MHD_NO, on which the connection is cut, where memory does not suffice for an answer. */
@@ -252,7 +339,7 @@ static enum MHD_Result send_reply(struct fl_http_exchanges *exchanges, struct ex
     if (response == NULL)
         return MHD_NO;
     enum MHD_Result sent =
-        add_headers(response, reply) ? MHD_queue_response(connection, status, response) : MHD_NO;
+        add_headers(response, exchange) ? MHD_queue_response(connection, status, response) : MHD_NO;
     MHD_destroy_response(response);
     return sent;
 }
@@ -345,6 +432,7 @@ void fl_http_exchange_completed(void *context, struct MHD_Connection *connection
         exchange->request.route->handler->release(&exchange->request);
     fl_http_params_deinit(&exchange->request.params);
     fl_http_reply_deinit(&exchange->request.reply);
+    free(exchange->cors);
     free(exchange);
     if (atomic_fetch_sub(&exchanges->active, 1) == 1 && atomic_load(&exchanges->draining)) {
         uint64_t one = 1;

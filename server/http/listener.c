@@ -43,7 +43,9 @@ static unsigned thread_count(const struct fl_limits *limits) {
     return cores > 2 ? (unsigned)cores : 2;
 }
 
-static struct MHD_Daemon *start_daemon(struct fl_http_listener *listener, int listen_fd) {
+static struct MHD_Daemon *start_daemon(struct fl_http_listener *listener, int listen_fd,
+                                       const struct fl_http_tls *tls) {
+    bool secure = tls->certificate != NULL;
     const struct fl_limits *limits = &listener->exchanges.service.limits;
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_LISTEN_SOCKET, listen_fd, NULL},
@@ -56,16 +58,20 @@ static struct MHD_Daemon *start_daemon(struct fl_http_listener *listener, int li
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)fl_http_exchange_check_target, NULL},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)fl_http_exchange_keep_escapes, NULL},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)fl_http_exchange_completed, &listener->exchanges},
+        {secure ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0, tls->certificate},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, tls->key},
         {MHD_OPTION_END, 0, NULL},
     };
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0,
-                            NULL, NULL, fl_http_exchange_advance, &listener->exchanges,
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+    return MHD_start_daemon(secure ? flags | MHD_USE_TLS : flags, 0, NULL, NULL,
+                            fl_http_exchange_advance, &listener->exchanges,
                             MHD_OPTION_EXTERNAL_LOGGER, log_library, listener, MHD_OPTION_ARRAY,
                             options, MHD_OPTION_END);
 }
 
 bool fl_http_listener_start(struct fl_http_address *address, const struct fl_http_service *service,
-                            struct fl_http_listener **listener, char *reason, size_t reason_size) {
+                            const struct fl_http_tls *tls, struct fl_http_listener **listener,
+                            char *reason, size_t reason_size) {
     struct fl_http_listener *made = calloc(1, sizeof *made);
     int listen_fd = -1;
     if (made == NULL || !fl_http_connections_init(&made->connections)) {
@@ -83,9 +89,10 @@ bool fl_http_listener_start(struct fl_http_address *address, const struct fl_htt
         snprintf(reason, reason_size, "%s", strerror(errno));
         goto fail;
     }
-    made->daemon = start_daemon(made, listen_fd);
+    made->daemon = start_daemon(made, listen_fd, tls);
     if (made->daemon == NULL) {
-        snprintf(reason, reason_size, "libmicrohttpd does not start: %s", strerror(errno));
+        snprintf(reason, reason_size, "libmicrohttpd does not start%s",
+                 tls->certificate != NULL ? ": is the certificate good, and the key its own?" : "");
         close(listen_fd);
         goto fail;
     }

@@ -7,13 +7,19 @@
 
 struct fl_http_listener;
 
+/* A certificate with its chain, and its key, as PEM texts; both NULL: no TLS. */
+struct fl_http_tls {
+    char *certificate, *key;
+};
+
 /*
  * Listens at `address`, which receives the port that was chosen, and answers from then on. False
- * with a sentence in `reason` (of `reason_size` bytes). `service` is copied; what it points to must
- * stay.
+ * with a sentence in `reason` (of `reason_size` bytes). `service` is copied; what it points to, and
+ * `tls`, must stay.
  */
 bool fl_http_listener_start(struct fl_http_address *address, const struct fl_http_service *service,
-                            struct fl_http_listener **listener, char *reason, size_t reason_size);
+                            const struct fl_http_tls *tls, struct fl_http_listener **listener,
+                            char *reason, size_t reason_size);
 
 /*
  * Takes no new connection from now on, and lets requests in flight end. Returns a descriptor that

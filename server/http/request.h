@@ -13,6 +13,7 @@
 #ifndef FL_HTTP_REQUEST_H
 #define FL_HTTP_REQUEST_H
 
+#include "http/access.h"
 #include "http/params.h"
 #include "http/reply.h"
 #include "request_limits.h"
@@ -24,7 +25,8 @@ enum {
     FL_HTTP_POST = 1U << 2,
     FL_HTTP_PUT = 1U << 3,
     FL_HTTP_PATCH = 1U << 4,
-    FL_HTTP_DELETE = 1U << 5
+    FL_HTTP_DELETE = 1U << 5,
+    FL_HTTP_OPTIONS = 1U << 6 /* answered where other sites are allowed, see exchange.c */
 };
 
 struct fl_http_request;
@@ -42,6 +44,7 @@ struct fl_http_route {
     uint32_t params;  /* FL_PARAM_BIT(…), or-ed: any other is a 400 */
     uint32_t required;
     const struct fl_http_handler *handler;
+    enum fl_http_need need;
 };
 
 /* What all requests share. Set up before the first and constant from then on. */
@@ -49,6 +52,7 @@ struct fl_http_service {
     const struct fl_http_route *routes;
     size_t route_count;
     struct fl_limits limits;
+    struct fl_http_access access;
     const struct fl_logger *logger;
     void *app; /* the handlers' */
 };
@@ -67,6 +71,9 @@ struct fl_http_head {
     const char *path; /* or a whole URL, which a client may send as well */
     const char *version;
 };
+
+/* Does the method leave everything as it is? */
+bool fl_http_method_is_safe(const char *method);
 
 /* The route, or NULL and a reply with 404 or 405. */
 const struct fl_http_route *fl_http_route_find(const struct fl_http_service *service,

@@ -18,6 +18,10 @@ static unsigned parse_method(const char *name) {
     return 0;
 }
 
+bool fl_http_method_is_safe(const char *method) {
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
 static unsigned answered_methods(const struct fl_http_route *route) {
     return route->methods | ((route->methods & FL_HTTP_GET) != 0 ? FL_HTTP_HEAD : 0);
 }

@@ -24,11 +24,13 @@ BINARY = os.environ["FLOWDB_SERVER_BIN"]
 DEADLINE = 120
 NEVER = 2**63 - 1
 LIBC = ctypes.CDLL(None)
+# What configures the tests would be taken for settings of the server's.
+OF_THE_TESTS = {name for name in os.environ if name.startswith("FLOWDB_")}
 
 
 def environment():
     """The test's, with freed memory given back at once where AddressSanitizer would keep it."""
-    variables = dict(os.environ)
+    variables = {name: value for name, value in os.environ.items() if name not in OF_THE_TESTS}
     if "ASAN_OPTIONS" in variables:
         variables["ASAN_OPTIONS"] += ":quarantine_size_mb=1"
     return variables
@@ -82,17 +84,20 @@ class Server:
             self._ended = True
             self._grown.notify_all()
 
+    def wait_for(self, condition, what="what was waited for"):
+        """What `condition` makes of the log once that is true."""
+        with self._grown:
+            self._grown.wait_for(lambda: condition(self.log) or self._ended, timeout=DEADLINE)
+            found = condition(self.log)
+            if not found:
+                self.process.kill()
+                raise AssertionError(f"{what} is not in the log:\n" + "\n".join(self.log))
+            return found
+
     def wait_for_line(self, text):
         """The first line of the log that has `text`."""
-        def found():
-            return next((line for line in self.log if text in line), None)
-        with self._grown:
-            self._grown.wait_for(lambda: found() or self._ended, timeout=DEADLINE)
-            line = found()
-            if line is None:
-                self.process.kill()
-                raise AssertionError(f"no line with {text} in the log:\n" + "\n".join(self.log))
-            return line
+        return self.wait_for(lambda log: next((line for line in log if text in line), None),
+                             f"a line with {text}")
 
     def signal(self, number):
         self.process.send_signal(number)

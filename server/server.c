@@ -15,6 +15,7 @@
 #include "api/api.h"
 #include "http/listener.h"
 #include "logger.h"
+#include "udp/receiver.h"
 
 struct server {
     const struct fl_options *options; /* to read the configuration again */
@@ -25,7 +26,8 @@ struct server {
     struct fl_http_auth *auth;
     struct fl_http_tls tls;
     struct fl_http_listener *listener;
-    int signals; /* a signalfd of SIGTERM, SIGINT and SIGHUP */
+    struct fl_udp_receiver *receiver; /* NULL: UDP is off */
+    int signals;                      /* a signalfd of SIGTERM, SIGINT and SIGHUP */
 };
 
 static void log_line(const struct server *server, flowdb_log_level level, const char *message,
@@ -151,7 +153,29 @@ static bool load_tls(struct server *server) {
     return server->tls.certificate != NULL && server->tls.key != NULL;
 }
 
-static bool start_listening(struct server *server) {
+static void warn_of_openness(const struct server *server, const struct fl_http_address *address,
+                             const char *protocol, const char *setting) {
+    if (fl_http_address_is_loopback(address))
+        return;
+    fl_logger_write(
+        &server->logger, FLOWDB_LOG_WARN,
+        "nobody is asked for a key: whoever reaches this address can change everything; "
+        "set one, or listen on 127.0.0.1 alone",
+        (const struct fl_log_pair[]){{"protocol", protocol}, {"setting", setting}, {NULL, NULL}});
+}
+
+static bool complain_of_address(const struct server *server, const char *name, const char *text,
+                                const char *reason) {
+    char message[64];
+    snprintf(message, sizeof message, "cannot listen; choose another %s", name);
+    fl_logger_write(
+        &server->logger, FLOWDB_LOG_ERROR, message,
+        (const struct fl_log_pair[]){{"address", text}, {"reason", reason}, {NULL, NULL}});
+    return false;
+}
+
+/* They were addresses when the configuration was checked: only a name may have gone since. */
+static bool start_http(struct server *server, char text[FL_HTTP_ADDRESS_TEXT]) {
     const char *http_addr = server->config->http_addr;
     struct fl_http_service service = {.routes = fl_api_routes,
                                       .route_count = fl_api_route_count,
@@ -160,28 +184,47 @@ static bool start_listening(struct server *server) {
                                       .logger = &server->logger,
                                       .app = &server->api};
     struct fl_http_address address;
-    char text[FL_HTTP_ADDRESS_TEXT];
     char sentence[160];
     const char *reason = sentence;
-    /* It was an address when the configuration was checked: only a name may have gone since. */
-    bool known = fl_http_address_parse(http_addr, &address, &reason);
-    if (known && !fl_http_auth_needed(server->auth) && !fl_http_address_is_loopback(&address))
-        log_line(server, FLOWDB_LOG_WARN,
-                 "requests are not authenticated: whoever reaches this address can read and "
-                 "change everything; set api_keys, or keep it to this machine with --http-addr "
-                 "127.0.0.1:8080",
-                 "http_addr", http_addr);
-    if (!known || !fl_http_listener_start(&address, &service, &server->tls, &server->listener,
-                                          sentence, sizeof sentence)) {
-        fl_logger_write(&server->logger, FLOWDB_LOG_ERROR,
-                        "cannot listen; choose another --http-addr",
-                        (const struct fl_log_pair[]){
-                            {"http_addr", http_addr}, {"reason", reason}, {NULL, NULL}});
-        return false;
-    }
+    if (!fl_http_address_parse(http_addr, &address, &reason) ||
+        !fl_http_listener_start(&address, &service, &server->tls, &server->listener, sentence,
+                                sizeof sentence))
+        return complain_of_address(server, "--http-addr", http_addr, reason);
+    if (!fl_http_auth_needed(server->auth))
+        warn_of_openness(server, &address, "HTTP", "api_keys");
     fl_http_address_format(&address, text);
+    return true;
+}
+
+static bool start_udp(struct server *server, char text[FL_HTTP_ADDRESS_TEXT]) {
+    const struct fl_config *config = server->config;
+    struct fl_udp_config udp = {.db = server->api.db,
+                                .limits = &server->limits,
+                                .logger = &server->logger,
+                                .key = config->udp_api_key,
+                                .max_packet_size = (size_t)config->max_udp_packet_size};
+    struct fl_http_address address;
+    char sentence[160];
+    const char *reason = sentence;
+    text[0] = '\0';
+    if (config->udp_addr[0] == '\0')
+        return true;
+    if (!fl_http_address_parse(config->udp_addr, &address, &reason) ||
+        !fl_udp_receiver_start(&address, &udp, &server->receiver, sentence, sizeof sentence))
+        return complain_of_address(server, "--udp-addr", config->udp_addr, reason);
+    if (config->udp_api_key[0] == '\0')
+        warn_of_openness(server, &address, "UDP", "udp_api_key");
+    fl_http_address_format(&address, text);
+    return true;
+}
+
+static bool start_listening(struct server *server) {
+    char http[FL_HTTP_ADDRESS_TEXT], udp[FL_HTTP_ADDRESS_TEXT];
+    if (!start_udp(server, udp) || !start_http(server, http))
+        return false;
     fl_logger_write(&server->logger, FLOWDB_LOG_INFO, "listening",
-                    (const struct fl_log_pair[]){{"http_addr", text},
+                    (const struct fl_log_pair[]){{"http_addr", http},
+                                                 {"udp_addr", udp},
                                                  {"data_dir", server->config->data_dir},
                                                  {"version", flowdb_version()},
                                                  {NULL, NULL}});
@@ -300,6 +343,7 @@ int fl_server_run(const struct fl_options *options, const struct fl_config *conf
     } else {
         ok = false;
     }
+    fl_udp_receiver_stop(server.receiver);
     if (server.api.db != NULL)
         ok = close_engine(&server) && ok;
     if (server.signals >= 0)

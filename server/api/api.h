@@ -22,6 +22,7 @@ extern const size_t fl_api_route_count;
 
 extern const struct fl_http_handler fl_api_health;
 extern const struct fl_http_handler fl_api_write;
+extern const struct fl_http_handler fl_api_write_binary;
 extern const struct fl_http_handler fl_api_query;
 extern const struct fl_http_handler fl_api_delete_record;
 extern const struct fl_http_handler fl_api_delete_range;
@@ -33,6 +34,8 @@ extern const struct fl_http_handler fl_api_patch_record;
  * the log, and the client is told of its kind alone.
  */
 void fl_api_fail(struct fl_http_request *request, flowdb_status status);
+/* 200 {"written":count} */
+void fl_api_reply_written(struct fl_http_reply *reply, size_t count);
 /* Logs the calling thread's last failure. */
 void fl_api_log_failure(const struct fl_logger *logger, flowdb_status status);
 

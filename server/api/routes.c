@@ -7,6 +7,7 @@
 
 const struct fl_http_route fl_api_routes[] = {
     {"/write", FL_HTTP_POST | FL_HTTP_PUT, 0, 0, &fl_api_write, FL_HTTP_NEEDS_KEY},
+    {"/write/binary", FL_HTTP_POST, 0, 0, &fl_api_write_binary, FL_HTTP_NEEDS_KEY},
     {"/query", FL_HTTP_GET,
      BIT(FL_PARAM_PREFIX) | KEY_RANGE | TIME_RANGE | BIT(FL_PARAM_LIMIT) | BIT(FL_PARAM_ORDER), 0,
      &fl_api_query, FL_HTTP_NEEDS_KEY},

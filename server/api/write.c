@@ -49,6 +49,15 @@ static bool take_body(struct fl_http_request *request, const void *bytes, size_t
     return fl_record_reader_feed(write->reader, bytes, size, &request->reply);
 }
 
+void fl_api_reply_written(struct fl_http_reply *reply, size_t count) {
+    struct fl_json_writer writer = {.output = &reply->body};
+    reply->status = 200;
+    fl_json_begin_object(&writer);
+    fl_json_member(&writer, "written");
+    fl_json_int(&writer, (int64_t)count);
+    fl_json_end_object(&writer);
+}
+
 static void finish_write(struct fl_http_request *request) {
     struct write *write = request->state;
     if (!fl_record_reader_finish(write->reader, &request->reply))
@@ -56,16 +65,10 @@ static void finish_write(struct fl_http_request *request) {
     size_t count = flowdb_batch_count(write->batch);
     flowdb_status status = flowdb_write_batch_owned(fl_api_db(request), write->batch);
     write->batch = NULL;
-    if (status != FLOWDB_OK) {
+    if (status == FLOWDB_OK)
+        fl_api_reply_written(&request->reply, count);
+    else
         fl_api_fail(request, status);
-        return;
-    }
-    struct fl_json_writer writer = {.output = &request->reply.body};
-    request->reply.status = 200;
-    fl_json_begin_object(&writer);
-    fl_json_member(&writer, "written");
-    fl_json_int(&writer, (int64_t)count);
-    fl_json_end_object(&writer);
 }
 
 static void release_write(struct fl_http_request *request) {

@@ -6,6 +6,8 @@ seconds is killed, so that what waits for it sees an end.
 
 import base64
 import ctypes
+import hashlib
+import hmac
 import json
 import os
 import random
@@ -14,6 +16,7 @@ import resource
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -31,6 +34,7 @@ OF_THE_TESTS = {name for name in os.environ if name.startswith("FLOWDB_")}
 def environment():
     """The test's, with freed memory given back at once where AddressSanitizer would keep it."""
     variables = {name: value for name, value in os.environ.items() if name not in OF_THE_TESTS}
+    variables.setdefault("FLOWDB_UDP_ADDR", "")  # the default port may be another test's
     if "ASAN_OPTIONS" in variables:
         variables["ASAN_OPTIONS"] += ":quarantine_size_mb=1"
     return variables
@@ -61,7 +65,8 @@ class Server:
         self._grown = threading.Condition()
         self._ended = False
         self.process = subprocess.Popen(
-            [BINARY, "--data-dir", data_dir, "--http-addr", f"{host}:0", *arguments],
+            [BINARY, "--data-dir", data_dir, "--http-addr", f"{host}:0", "--udp-addr", f"{host}:0",
+             *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             text=True, errors="replace", env=environment(),
             preexec_fn=lambda: prepare_child(limits or {}))
@@ -74,6 +79,7 @@ class Server:
             raise
         self.host, port = re.search(r'http_addr="\[?([^"\]]+)\]?:(\d+)"', line).groups()
         self.port = int(port)
+        self.udp_port = int(re.search(r'udp_addr="[^"]*?:?(\d*)"', line).group(1) or 0)
 
     def _read_log(self):
         for line in self.process.stderr:
@@ -268,6 +274,21 @@ def query_string(**parameters):
     """Values may be bytes; those that are None are left out."""
     given = {name: value for name, value in parameters.items() if value is not None}
     return "?" + urllib.parse.urlencode(given) if given else ""
+
+
+def record_bytes(key, ts, value, ttl=0):
+    """A record of the binary frame."""
+    return (struct.pack(">H", len(key)) + key + struct.pack(">qIH", ts, ttl, len(value)) + value)
+
+
+def frame(*records, count=None, version=1, sent_at=0, key=b""):
+    """A binary frame of records in bytes; signed with `key` where that is given."""
+    count = len(records) if count is None else count
+    if version == 1:
+        return struct.pack(">BBH", 0x54, 1, count) + b"".join(records)
+    unsigned = struct.pack(">BBHq", 0x54, version, count, sent_at) + bytes(16) + b"".join(records)
+    mac = hmac.new(key, unsigned, hashlib.sha256).digest()[:16]
+    return unsigned[:12] + mac + unsigned[28:]
 
 
 def decode_records(answer):

@@ -85,7 +85,7 @@ class Settings(unittest.TestCase):
         self.refused("request_timeout_secs = 2000-01-01\n", "date")
         self.refused('[engine]\nwal_sync = "never"\n', "engine.wal_sync", "always", "buffered")
         self.refused('log_level = "loud"\n', "log_level", "debug")
-        self.refused('udp_addr = "x"\n', "udp_addr", "HOST:PORT")
+        self.refused('http_addr = "x"\n', "line 1", "http_addr", "HOST:PORT")
         self.refused('http_addr = "127.0.0.1:1"\nhttp_addr = "127.0.0.1:2"\n', "line 2")
         self.refused("a = [1,\n", "line")
         self.refused("\xff = 1\n".encode("latin-1").decode("latin-1"), "line 1")

@@ -68,8 +68,9 @@ class Start(ServerTest):
         self.start(host="0.0.0.0")
         self.server.stop()
         warnings = [line for line in self.server.log if "level=warn" in line]
-        self.assertEqual(len(warnings), 1)
-        self.assertIn("not authenticated", warnings[0])
+        self.assertEqual(["HTTP" in line for line in warnings], [False, True])
+        self.assertIn("UDP", warnings[0])
+        self.assertIn("asked for a key", warnings[0])
 
     def test_does_not_warn_on_loopback(self):
         self.start()

@@ -1,7 +1,9 @@
 /* Tables whose index and filter are not all in memory: what they read, keep, and say when it fails. */
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/hash.h"
 #include "fixture.h"
 #include "support/fault_fs.h"
@@ -334,6 +336,60 @@ static void the_latest_of_a_key_in_many_blocks_is_in_the_last_of_them(void **sta
     }
 }
 
+/* ------------------------------------------------------------------------------------ memory -- */
+
+/* malloc, counting what it takes, its header included. */
+struct counting_alloc {
+    struct fl_alloc alloc;
+    size_t bytes;
+};
+
+static void *counted_allocate(void *context, size_t size) {
+    struct counting_alloc *counting = context;
+    void *memory = malloc(size);
+    counting->bytes += memory != NULL ? malloc_usable_size(memory) + 8 : 0;
+    return memory;
+}
+
+static void counted_release(void *context, void *memory) {
+    struct counting_alloc *counting = context;
+    counting->bytes -= memory != NULL ? malloc_usable_size(memory) + 8 : 0;
+    free(memory);
+}
+
+static void *counted_reallocate(void *context, void *memory, size_t size) {
+    void *grown = counted_allocate(context, size);
+    if (grown != NULL && memory != NULL)
+        memcpy(grown, memory, FL_MIN(size, malloc_usable_size(memory)));
+    if (grown != NULL)
+        counted_release(context, memory);
+    return grown;
+}
+
+static void the_caches_capacity_and_the_budget_bound_memory(void **state) {
+    struct budgeted *made = *state;
+    enum { CAPACITY = 50000 };
+    struct counting_alloc counting = {.alloc = {.allocate = counted_allocate,
+                                                .reallocate = counted_reallocate,
+                                                .release = counted_release,
+                                                .context = &counting}};
+    build(made, 10);
+    const struct fl_alloc *usual = made->env.alloc;
+    made->env.alloc = &counting.alloc;
+    open_with(made, 20000, CAPACITY);
+    check_gets(made->table, &made->rows);
+    struct fl_cache_counts counts;
+    fl_cache_counts(made->cache, &counts);
+    assert_true(counts.evictions > 100);
+    assert_true(counts.bytes <= CAPACITY);
+    assert_true(counts.bytes > CAPACITY - 5000);
+    /* Besides these: the table itself and its path. */
+    assert_true(counting.bytes <= CAPACITY + made->budget.limit + 1500);
+    close_table(made);
+    assert_int_equal(counting.bytes, 0);
+    made->env.alloc = usual;
+}
+
 /* --------------------------------------------------------------------------- when it fails -- */
 
 static void flip(const struct budgeted *made, uint64_t offset) {
@@ -498,6 +554,7 @@ int main(void) {
         BUDGET_TEST(filters_go_through_the_cache_too),
         BUDGET_TEST(keys_that_were_found_are_remembered_where_there_is_room),
         BUDGET_TEST(the_latest_of_a_key_in_many_blocks_is_in_the_last_of_them),
+        BUDGET_TEST(the_caches_capacity_and_the_budget_bound_memory),
         BUDGET_TEST(a_damaged_partition_is_noticed_when_it_is_read),
         BUDGET_TEST(a_damaged_filter_lets_all_pass),
         BUDGET_TEST(every_file_call_may_fail),

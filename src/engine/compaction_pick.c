@@ -1,111 +1,116 @@
-/*
- * The policy: size-tiered inside time windows.
- *
- * Tables of similar size are merged, so a record is rewritten about log2(n) times while its window
- * is young; when a window falls into a wider one, its tables become candidates there.
- */
-#include <stdlib.h>
-
+/* The policy applied to a version: its tables as numbers, and how much of each is garbage. */
 #include "engine/compaction.h"
 
-struct candidate {
-    struct fl_table *table;
-    struct fl_window_id window;
-    uint64_t bytes; /* as written: compression must not decide what is similar */
-};
+/* Tables below this many bytes of records count as alike: a sixteenth of a memtable. */
+#define SMALL_PART 16
 
-static int64_t floor_divide(int64_t a, int64_t b) {
-    return a / b - (a % b != 0 && a < 0);
+/* Of `bytes` the part that has expired, if expiry is spread evenly. */
+static uint64_t expired_part(const struct fl_table_properties *properties, int64_t purge_us,
+                             uint64_t bytes) {
+    int64_t first = properties->min_expire_at, last = properties->max_expire_at;
+    if (first > last || purge_us < first || last == FLOWDB_NEVER)
+        return 0;
+    if (purge_us >= last)
+        return bytes;
+    double passed = (double)purge_us - (double)first, span = (double)last - (double)first;
+    return (uint64_t)((double)bytes * (passed / span));
 }
 
-struct fl_window_id fl_compaction_window(int64_t max_ts, int64_t now_us, int64_t bucket_us) {
-    struct fl_window_id window = {0};
-    if (max_ts >= now_us)
-        return window;
-    uint64_t age = (uint64_t)now_us - (uint64_t)max_ts;
-    int64_t length = bucket_us;
-    window.level = 1;
-    /* A window is four times as long as the ones after it, once it is four of its lengths old. */
-    while ((uint64_t)length * 4 <= age && length <= INT64_MAX / 4) {
-        length *= 4;
-        window.level++;
-    }
-    window.number = floor_divide(max_ts, length);
-    return window;
-}
-
-static int compare_candidates(const void *left, const void *right) {
-    const struct candidate *a = left, *b = right;
-    if (a->window.level != b->window.level)
-        return a->window.level < b->window.level ? -1 : 1;
-    if (a->window.number != b->window.number)
-        return a->window.number < b->window.number ? -1 : 1;
-    if (a->bytes != b->bytes)
-        return a->bytes < b->bytes ? -1 : 1;
-    uint64_t x = fl_table_id(a->table), y = fl_table_id(b->table);
-    return x < y ? -1 : x > y;
-}
-
-static bool same_window(const struct candidate *a, const struct candidate *b) {
-    return a->window.level == b->window.level && a->window.number == b->window.number;
-}
-
-/* How many candidates from `first` on are alike: each at most twice the average of those before it,
-   or small anyway. */
-static size_t similar_run(const struct candidate *first, size_t count, uint64_t small_bytes) {
-    uint64_t total = first->bytes;
-    size_t n = 1;
-    while (n < count && n < FL_COMPACTION_INPUTS_MAX && same_window(first, &first[n]) &&
-           (first[n].bytes <= small_bytes || first[n].bytes / 2 <= total / n)) {
-        total += first[n].bytes;
-        n++;
-    }
-    return n;
-}
-
-/* How many of the first `count` fit into the budget. */
-static size_t affordable(const struct candidate *first, size_t count, uint64_t budget) {
-    size_t n = 0;
-    for (uint64_t total = 0; n < count; n++) {
-        total += fl_table_properties(first[n].table)->file_size;
-        if (total > budget)
+/* Of `bytes` the part under range tombstones: of keys here and there, all of which are there. */
+static uint64_t covered_part(const struct fl_version *version, const struct fl_table *table,
+                             uint64_t bytes, struct fl_buffer *key) {
+    uint64_t max_seq = fl_table_properties(table)->max_seq;
+    if (version->skyline == NULL || version->skyline->max_seq <= max_seq)
+        return 0;
+    uint32_t samples = fl_table_key_samples(table), covered = 0, looked = 0;
+    for (uint32_t i = 0; i < samples; i++) {
+        if (fl_table_key_sample(table, i, key) != FLOWDB_OK)
             break;
+        flowdb_slice sample = flowdb_bytes(key->data, key->size);
+        covered += fl_skyline_seq(version->skyline, sample) > max_seq;
+        looked++;
     }
-    return n;
+    return looked > 0 ? bytes / looked * covered : 0;
 }
 
-static size_t pick(const struct candidate *all, size_t count, uint32_t threshold,
-                   uint64_t small_bytes, uint64_t budget, struct fl_table **inputs) {
-    for (size_t first = 0; first < count; first++) {
-        size_t n = similar_run(&all[first], count - first, small_bytes);
-        n = affordable(&all[first], n, budget);
-        if (n < threshold)
-            continue;
-        for (size_t i = 0; i < n; i++)
-            inputs[i] = all[first + i].table;
-        return n;
-    }
-    return 0;
+/* A delete is garbage, and so is what it hides. */
+static uint64_t deleted_part(const struct fl_table_properties *properties) {
+    uint64_t row = properties->raw_bytes / properties->row_count;
+    return 2 * properties->delete_count * row;
 }
 
-flowdb_status fl_compaction_pick(const struct fl_version *version, int64_t now_us,
-                                 int64_t bucket_us, uint32_t threshold, uint64_t small_bytes,
-                                 uint64_t budget, struct fl_table **inputs, size_t *count) {
-    *count = 0;
-    if (version->table_count < threshold)
+static void describe(const struct fl_version *version, const struct fl_table *table, int64_t now_us,
+                     int64_t purge_us, struct fl_buffer *key, struct fl_compaction_table *out) {
+    const struct fl_table_properties *properties = fl_table_properties(table);
+    *out = (struct fl_compaction_table){.id = fl_table_id(table),
+                                        .min_key = fl_table_min_key(table),
+                                        .max_key = fl_table_max_key(table),
+                                        .min_ts = now_us,
+                                        .max_ts = now_us,
+                                        .min_seq = properties->min_seq,
+                                        .max_seq = properties->max_seq,
+                                        .bytes = properties->raw_bytes,
+                                        .file_size = properties->file_size};
+    if (properties->row_count == 0)
+        return;
+    out->min_ts = properties->min_ts;
+    out->max_ts = properties->max_ts;
+    uint64_t garbage = expired_part(properties, purge_us, out->bytes) + deleted_part(properties) +
+                       covered_part(version, table, out->bytes, key);
+    out->garbage = FL_MIN(garbage, out->bytes);
+}
+
+/* The cuts between the times of the inputs. */
+static void plan_cuts(const struct fl_compaction_policy *policy, struct fl_compaction *compaction) {
+    int64_t min_ts = INT64_MAX, max_ts = INT64_MIN;
+    for (size_t i = 0; i < compaction->input_count; i++) {
+        const struct fl_table_properties *properties = fl_table_properties(compaction->inputs[i]);
+        min_ts = FL_MIN(min_ts, properties->min_ts);
+        max_ts = FL_MAX(max_ts, properties->max_ts);
+    }
+    compaction->cut_count = min_ts <= max_ts
+                                ? fl_compaction_cuts(min_ts, max_ts, policy->now_us,
+                                                     policy->bucket_us, compaction->cuts)
+                                : 0;
+}
+
+static flowdb_status choose(flowdb *db, const struct fl_version *version,
+                            const struct fl_compaction_policy *policy,
+                            struct fl_compaction_table *tables, struct fl_table **inputs,
+                            size_t *count) {
+    struct fl_buffer key;
+    size_t chosen[FL_COMPACTION_INPUTS_MAX];
+    int64_t purge_us = fl_engine_purge_time(db);
+    fl_buffer_init(&key, version->alloc);
+    for (size_t i = 0; i < version->table_count; i++)
+        describe(version, version->tables[i], policy->now_us, purge_us, &key, &tables[i]);
+    fl_buffer_deinit(&key);
+    flowdb_status status =
+        fl_compaction_choose(version->alloc, policy, tables, version->table_count, chosen, count);
+    for (size_t i = 0; status == FLOWDB_OK && i < *count; i++)
+        inputs[i] = version->tables[chosen[i]];
+    return status;
+}
+
+flowdb_status fl_compaction_pick(flowdb *db, const struct fl_version *version,
+                                 struct fl_table **inputs, struct fl_compaction *compaction) {
+    struct fl_compaction_policy policy = {
+        .now_us = fl_engine_now(db),
+        .bucket_us = (int64_t)db->config.time_bucket_secs * 1000000,
+        .threshold = db->config.compaction_threshold,
+        .small_bytes = ((uint64_t)db->config.memtable_size_mb << 20) / SMALL_PART,
+        .output_bytes = FL_COMPACTION_OUTPUT,
+        .budget = fl_engine_compaction_budget(db)};
+    *compaction = (struct fl_compaction){.inputs = inputs};
+    if (version->table_count == 0)
         return FLOWDB_OK;
-    struct candidate *all = fl_allocate(version->alloc, version->table_count * sizeof *all);
-    if (all == NULL)
-        return fl_fail_memory("choosing what to compact", version->table_count * sizeof *all);
-    for (size_t i = 0; i < version->table_count; i++) {
-        const struct fl_table_properties *properties = fl_table_properties(version->tables[i]);
-        int64_t max_ts = properties->row_count > 0 ? properties->max_ts : now_us;
-        all[i] = (struct candidate){.table = version->tables[i],
-                                    .window = fl_compaction_window(max_ts, now_us, bucket_us),
-                                    .bytes = properties->raw_bytes};
-    }
-    qsort(all, version->table_count, sizeof *all, compare_candidates);
-    *count = pick(all, version->table_count, threshold, small_bytes, budget, inputs);
-    fl_release(version->alloc, all);
-    return FLOWDB_OK;
+    size_t size = version->table_count * sizeof(struct fl_compaction_table);
+    struct fl_compaction_table *tables = fl_allocate(version->alloc, size);
+    if (tables == NULL)
+        return fl_fail_memory("choosing what to compact", size);
+    flowdb_status status = choose(db, version, &policy, tables, inputs, &compaction->input_count);
+    fl_release(version->alloc, tables);
+    if (status == FLOWDB_OK && compaction->input_count > 0)
+        plan_cuts(&policy, compaction);
+    return status;
 }

@@ -7,11 +7,15 @@
  * as a delete, without its value. Memtables never hold anything older than a table, and snapshots
  * keep the tables that they read: neither matters here.
  */
-#include "base/hash.h"
 #include "engine/compaction.h"
 #include "merge/merge.h"
 
-#define OUTPUT_MAX ((uint64_t)512 << 20) /* bytes of file at which the next output begins */
+/* An output that is being written; builder NULL: none. */
+struct output {
+    struct fl_table_builder *builder;
+    char *path;
+    uint64_t id;
+};
 
 struct run {
     flowdb *db;
@@ -19,57 +23,13 @@ struct run {
     struct fl_table *const *inputs;
     size_t input_count;
     int64_t purge_us; /* what expired before may go */
+    uint64_t output_bytes;
     struct fl_merge merge;
-    struct fl_table_builder *builder; /* the output that is being written; NULL between two */
-    char *path;
-    uint64_t id;
+    const struct fl_compaction *compaction;
+    struct output under_way[FL_COMPACTION_CUTS_MAX + 1]; /* by time: behind so many cuts */
     struct fl_table **outputs;
     size_t output_count;
 };
-
-static bool is_input(const struct run *run, const struct fl_table *table) {
-    for (size_t i = 0; i < run->input_count; i++) {
-        if (run->inputs[i] == table)
-            return true;
-    }
-    return false;
-}
-
-/* ---------------------------------------------------------------------------- what may be dropped -- */
-
-/* May a table that takes no part hold an older version of the row? */
-static bool hides_something(const struct run *run, const struct fl_row *row) {
-    uint64_t hash = 0;
-    for (size_t i = 0; i < run->version->table_count; i++) {
-        struct fl_table *table = run->version->tables[i];
-        const struct fl_table_properties *properties = fl_table_properties(table);
-        if (properties->min_seq >= row->seq || properties->row_count == 0 ||
-            row->ts < properties->min_ts || row->ts > properties->max_ts || is_input(run, table))
-            continue;
-        if (hash == 0)
-            hash = fl_hash_key(row->key);
-        if (fl_table_may_contain(table, row->key, hash))
-            return true;
-    }
-    return false;
-}
-
-/* May a table that takes no part hold rows that the tombstone hides? */
-static bool covers_something(const struct run *run, const struct fl_range_tombstone *tombstone) {
-    for (size_t i = 0; i < run->version->table_count; i++) {
-        const struct fl_table *table = run->version->tables[i];
-        const struct fl_table_properties *properties = fl_table_properties(table);
-        if (properties->min_seq >= tombstone->seq || properties->row_count == 0 ||
-            is_input(run, table))
-            continue;
-        bool below = tombstone->end.size > 0 &&
-                     fl_slice_compare(tombstone->end, fl_table_min_key(table)) <= 0;
-        bool above = fl_slice_compare(tombstone->start, fl_table_max_key(table)) > 0;
-        if (!below && !above)
-            return true;
-    }
-    return false;
-}
 
 /* What becomes of the newest version of a (key, ts); false: nothing. May change the row. */
 static bool keeps(const struct run *run, struct fl_row *row) {
@@ -78,7 +38,7 @@ static bool keeps(const struct run *run, struct fl_row *row) {
     bool expired = row->op == FL_OP_PUT && row->expire_at <= run->purge_us;
     if (row->op == FL_OP_PUT && !expired)
         return true;
-    if (!hides_something(run, row))
+    if (!fl_compaction_row_hides(run->version, run->compaction, row))
         return false;
     row->op = FL_OP_DELETE;
     row->value = (flowdb_slice){0};
@@ -88,21 +48,21 @@ static bool keeps(const struct run *run, struct fl_row *row) {
 
 /* ------------------------------------------------------------------------------------- outputs -- */
 
-static flowdb_status begin_output(struct run *run) {
+static flowdb_status begin_output(struct run *run, struct output *output) {
     flowdb *db = run->db;
     struct fl_table_options options = {.block_size = db->config.block_size,
                                        .codec = FL_CODEC_ZSTD,
                                        .zstd_level = db->config.zstd_level,
                                        .bloom_bits_per_key = db->config.bloom_bits_per_key};
-    run->id = fl_engine_new_id(db);
-    run->path = fl_engine_table_path(db, run->id);
-    if (run->path == NULL)
+    output->id = fl_engine_new_id(db);
+    output->path = fl_engine_table_path(db, output->id);
+    if (output->path == NULL)
         return FLOWDB_NO_MEMORY;
     flowdb_status status =
-        fl_table_builder_create(&db->env, run->path, run->id, &options, &run->builder);
+        fl_table_builder_create(&db->env, output->path, output->id, &options, &output->builder);
     if (status != FLOWDB_OK) {
-        fl_release(db->env.alloc, run->path);
-        run->path = NULL;
+        fl_release(db->env.alloc, output->path);
+        output->path = NULL;
     }
     return status;
 }
@@ -117,18 +77,18 @@ static flowdb_status add_output(struct run *run, struct fl_table *table) {
     return FLOWDB_OK;
 }
 
-/* Finishes the output under way and opens it. */
-static flowdb_status end_output(struct run *run) {
+/* Finishes the output and opens it. */
+static flowdb_status end_output(struct run *run, struct output *output) {
     flowdb *db = run->db;
     struct fl_table_properties properties;
     struct fl_table *table = NULL;
-    flowdb_status status = fl_table_builder_finish(run->builder, &properties);
-    fl_table_builder_destroy(run->builder);
-    run->builder = NULL;
+    flowdb_status status = fl_table_builder_finish(output->builder, &properties);
+    fl_table_builder_destroy(output->builder);
+    output->builder = NULL;
     if (status == FLOWDB_OK)
-        status = fl_engine_open_table(db, run->path, run->id, properties.file_size, &table);
+        status = fl_engine_open_table(db, output->path, output->id, properties.file_size, &table);
     if (status != FLOWDB_OK) {
-        fl_engine_discard_file(db, run->path, status);
+        fl_engine_discard_file(db, output->path, status);
     } else {
         status = add_output(run, table);
         if (status != FLOWDB_OK) {
@@ -136,21 +96,47 @@ static flowdb_status end_output(struct run *run) {
             fl_table_unref(table);
         }
     }
-    fl_release(db->env.alloc, run->path);
-    run->path = NULL;
+    fl_release(db->env.alloc, output->path);
+    output->path = NULL;
     return status;
 }
 
 static void abandon(struct run *run, flowdb_status status) {
-    if (run->builder != NULL) {
-        fl_table_builder_destroy(run->builder);
-        run->builder = NULL;
-        fl_engine_discard_file(run->db, run->path, status);
-        fl_release(run->db->env.alloc, run->path);
-        run->path = NULL;
+    for (size_t i = 0; i <= run->compaction->cut_count; i++) {
+        struct output *output = &run->under_way[i];
+        if (output->builder == NULL)
+            continue;
+        fl_table_builder_destroy(output->builder);
+        output->builder = NULL;
+        fl_engine_discard_file(run->db, output->path, status);
+        fl_release(run->db->env.alloc, output->path);
+        output->path = NULL;
     }
     for (size_t i = 0; i < run->output_count && !atomic_load(&run->db->stopped_writes); i++)
         fl_table_mark_obsolete(run->outputs[i]);
+}
+
+/* The output for rows of that time. */
+static struct output *output_for(struct run *run, int64_t ts) {
+    const struct fl_compaction *compaction = run->compaction;
+    size_t at = compaction->cut_count;
+    while (at > 0 && ts < compaction->cuts[at - 1])
+        at--;
+    return &run->under_way[at];
+}
+
+/* Makes sure that the output is there and has room. It ends between two keys, unless the first of
+   them has so many rows that it has to end within. */
+static flowdb_status ready_output(struct run *run, struct output *output, flowdb_slice key) {
+    flowdb_status status = FLOWDB_OK;
+    uint64_t size = output->builder != NULL ? fl_table_builder_size(output->builder) : 0;
+    if (size >= run->output_bytes &&
+        (size >= run->output_bytes / 4 * 5 ||
+         !fl_slice_equal(key, fl_table_builder_last_key(output->builder))))
+        status = end_output(run, output);
+    if (status == FLOWDB_OK && output->builder == NULL)
+        status = begin_output(run, output);
+    return status;
 }
 
 /* --------------------------------------------------------------------------------------- merge -- */
@@ -176,24 +162,16 @@ static flowdb_status open_merge(struct run *run) {
     return status;
 }
 
-/* Makes sure that there is an output with room. */
-static flowdb_status ready_output(struct run *run) {
-    flowdb_status status = FLOWDB_OK;
-    if (run->builder != NULL && fl_table_builder_size(run->builder) >= OUTPUT_MAX)
-        status = end_output(run);
-    if (status == FLOWDB_OK && run->builder == NULL)
-        status = begin_output(run);
-    return status;
-}
-
 static flowdb_status add_row(struct run *run, const struct fl_row *row) {
-    flowdb_status status = ready_output(run);
-    return status == FLOWDB_OK ? fl_table_builder_add(run->builder, row) : status;
+    struct output *output = output_for(run, row->ts);
+    flowdb_status status = ready_output(run, output, row->key);
+    return status == FLOWDB_OK ? fl_table_builder_add(output->builder, row) : status;
 }
 
 /* Is every row of the block one that is kept as it is, and no other source's among them? */
-static bool stays_whole(const struct run *run, const struct fl_table_block *block) {
+static bool stays_whole(struct run *run, const struct fl_table_block *block) {
     return !block->deletes && block->min_expire_at > run->purge_us &&
+           output_for(run, block->min_ts) == output_for(run, block->max_ts) &&
            fl_skyline_seq_within(run->version->skyline, block->first_key, block->last_key) <=
                block->min_seq &&
            fl_merge_leads(&run->merge, block->last_key, block->last_ts);
@@ -206,9 +184,10 @@ static flowdb_status copy_block(struct run *run, bool *copied) {
     *copied = false;
     if (!fl_table_source_block(source, &block) || !stays_whole(run, &block))
         return FLOWDB_OK;
-    flowdb_status status = ready_output(run);
+    struct output *output = output_for(run, block.min_ts);
+    flowdb_status status = ready_output(run, output, block.first_key);
     if (status == FLOWDB_OK)
-        status = fl_table_builder_add_block(run->builder, source, copied);
+        status = fl_table_builder_add_block(output->builder, source, copied);
     return status == FLOWDB_OK && *copied ? fl_merge_moved(&run->merge) : status;
 }
 
@@ -236,16 +215,17 @@ static flowdb_status merge_rows(struct run *run) {
 /* Range tombstones that still cover something go into the last output: where they lie does not
    matter, a version looks at all of them. */
 static flowdb_status carry_tombstones(struct run *run) {
+    struct output *output = &run->under_way[run->compaction->cut_count];
     for (size_t i = 0; i < run->input_count; i++) {
         size_t count;
         const struct fl_range_tombstone *tombstones =
             fl_table_range_tombstones(run->inputs[i], &count);
         for (size_t k = 0; k < count; k++) {
-            if (!covers_something(run, &tombstones[k]))
+            if (!fl_compaction_range_hides(run->version, run->compaction, &tombstones[k]))
                 continue;
-            flowdb_status status = run->builder == NULL ? begin_output(run) : FLOWDB_OK;
+            flowdb_status status = output->builder == NULL ? begin_output(run, output) : FLOWDB_OK;
             if (status == FLOWDB_OK)
-                status = fl_table_builder_add_range_tombstone(run->builder, &tombstones[k]);
+                status = fl_table_builder_add_range_tombstone(output->builder, &tombstones[k]);
             if (status != FLOWDB_OK)
                 return status;
         }
@@ -259,15 +239,24 @@ static flowdb_status write_outputs(struct run *run) {
         status = merge_rows(run);
     if (status == FLOWDB_OK)
         status = carry_tombstones(run);
-    if (status == FLOWDB_OK && run->builder != NULL)
-        status = end_output(run);
+    for (size_t i = 0; status == FLOWDB_OK && i <= run->compaction->cut_count; i++) {
+        if (run->under_way[i].builder != NULL)
+            status = end_output(run, &run->under_way[i]);
+    }
     if (status == FLOWDB_OK && run->output_count > 0)
         status = fl_fs_sync_dir(run->db->env.fs, run->db->sst_dir);
     return status;
 }
 
-flowdb_status fl_compaction_run(flowdb *db, struct fl_table *const *inputs, size_t count) {
-    struct run run = {.db = db, .inputs = inputs, .input_count = count};
+flowdb_status fl_compaction_run(flowdb *db, const struct fl_compaction *compaction) {
+    struct fl_table *const *inputs = compaction->inputs;
+    size_t count = compaction->input_count;
+    struct run run = {.db = db,
+                      .compaction = compaction,
+                      .inputs = inputs,
+                      .input_count = count,
+                      .output_bytes = compaction->output_bytes > 0 ? compaction->output_bytes
+                                                                   : FL_COMPACTION_OUTPUT};
     struct fl_event event;
     fl_engine_event_begin(db, FLOWDB_EVENT_COMPACTION, &event);
     run.version = fl_engine_pin(db);

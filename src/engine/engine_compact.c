@@ -1,15 +1,6 @@
 /* flowdb_compact, flowdb_compact_all and flowdb_gc: what to do, one at a time. */
 #include "engine/compaction.h"
 
-static int64_t bucket_us(const flowdb *db) {
-    return (int64_t)db->config.time_bucket_secs * 1000000;
-}
-
-/* Tables below this many bytes of records count as alike: a sixteenth of a memtable. */
-static uint64_t small_bytes(const flowdb *db) {
-    return ((uint64_t)db->config.memtable_size_mb << 20) / 16;
-}
-
 flowdb_status fl_engine_compact_once(flowdb *db, bool *ran) {
     flowdb_status status = fl_engine_check_writable(db);
     if (status != FLOWDB_OK)
@@ -17,15 +8,14 @@ flowdb_status fl_engine_compact_once(flowdb *db, bool *ran) {
     pthread_mutex_lock(&db->compaction_lock);
     struct fl_version *version = fl_engine_pin(db);
     struct fl_table *inputs[FL_COMPACTION_INPUTS_MAX];
-    size_t count;
-    status = fl_compaction_pick(version, fl_engine_now(db), bucket_us(db),
-                                db->config.compaction_threshold, small_bytes(db),
-                                fl_engine_compaction_budget(db), inputs, &count);
-    if (status == FLOWDB_OK && count > 0)
-        status = fl_compaction_run(db, inputs, count);
+    struct fl_compaction compaction;
+    status = fl_compaction_pick(db, version, inputs, &compaction);
+    bool due = status == FLOWDB_OK && compaction.input_count > 0;
+    if (due)
+        status = fl_compaction_run(db, &compaction);
     fl_version_unref(version);
     pthread_mutex_unlock(&db->compaction_lock);
-    *ran = count > 0 && status == FLOWDB_OK;
+    *ran = due && status == FLOWDB_OK;
     return status == FLOWDB_DONE ? FLOWDB_OK : status;
 }
 
@@ -39,6 +29,21 @@ flowdb_status flowdb_compact(flowdb *db, bool *ran) {
     return status;
 }
 
+/* A single table that a compaction wrote, and of which nothing has to go, is as good as merged. */
+static flowdb_status is_done(flowdb *db, const struct fl_version *version, bool *done) {
+    *done = version->table_count == 0;
+    if (version->table_count != 1)
+        return FLOWDB_OK;
+    const struct fl_table_properties *properties = fl_table_properties(version->tables[0]);
+    if (version->skyline != NULL || properties->delete_count > 0 ||
+        properties->min_expire_at <= fl_engine_purge_time(db))
+        return FLOWDB_OK;
+    enum fl_codec codec = FL_CODEC_NONE;
+    flowdb_status status = fl_table_first_codec(version->tables[0], &codec);
+    *done = codec == FL_CODEC_ZSTD;
+    return status;
+}
+
 flowdb_status flowdb_compact_all(flowdb *db) {
     if (db == NULL)
         return fl_fail(FLOWDB_INVALID_ARGUMENT, "db is NULL");
@@ -47,8 +52,11 @@ flowdb_status flowdb_compact_all(flowdb *db) {
         return status;
     pthread_mutex_lock(&db->compaction_lock);
     struct fl_version *version = fl_engine_pin(db);
-    if (version->table_count > 0)
-        status = fl_compaction_run(db, version->tables, version->table_count);
+    struct fl_compaction all = {.inputs = version->tables, .input_count = version->table_count};
+    bool done;
+    status = is_done(db, version, &done);
+    if (status == FLOWDB_OK && !done)
+        status = fl_compaction_run(db, &all);
     fl_version_unref(version);
     pthread_mutex_unlock(&db->compaction_lock);
     return status == FLOWDB_DONE ? FLOWDB_OK : status;
@@ -56,33 +64,16 @@ flowdb_status flowdb_compact_all(flowdb *db) {
 
 /* -------------------------------------------------------------------------------------- gc -- */
 
-/* May another table hold something older than what this one holds, in the same place? */
-static bool may_hide(const struct fl_version *version, const struct fl_table *table) {
-    const struct fl_table_properties *mine = fl_table_properties(table);
-    for (size_t i = 0; i < version->table_count; i++) {
-        const struct fl_table *other = version->tables[i];
-        const struct fl_table_properties *properties = fl_table_properties(other);
-        if (other == table || properties->row_count == 0 || properties->min_seq >= mine->max_seq ||
-            properties->max_ts < mine->min_ts || properties->min_ts > mine->max_ts)
-            continue;
-        if (fl_slice_compare(fl_table_max_key(other), fl_table_min_key(table)) >= 0 &&
-            fl_slice_compare(fl_table_min_key(other), fl_table_max_key(table)) <= 0)
-            return true;
-    }
-    return false;
-}
-
-/* A table whose every record is expired, and which hides nothing. */
-static bool is_garbage(const struct fl_version *version, const struct fl_table *table,
-                       int64_t purge_us) {
-    const struct fl_table_properties *properties = fl_table_properties(table);
-    return properties->range_tombstone_count == 0 && properties->row_count > 0 &&
-           properties->delete_count == 0 && properties->max_expire_at <= purge_us &&
-           !may_hide(version, table);
+/* A table of which nothing is to be seen, and which hides nothing. */
+static bool is_garbage(const struct fl_version *version, struct fl_table *table, int64_t purge_us) {
+    /* Of a table without puts this is the smallest number. */
+    return fl_table_properties(table)->max_expire_at <= purge_us &&
+           !fl_compaction_table_hides(version, table);
 }
 
 /* One table at a time: what hides something may hide nothing once another is gone. */
-static flowdb_status drop_garbage(flowdb *db, struct fl_event *event, bool *dropped) {
+static flowdb_status drop_garbage(flowdb *db, struct fl_event *event, uint64_t *purged,
+                                  bool *dropped) {
     struct fl_version *version = fl_engine_pin(db);
     int64_t purge_us = fl_engine_purge_time(db);
     struct fl_table *garbage = NULL;
@@ -98,7 +89,9 @@ static flowdb_status drop_garbage(flowdb *db, struct fl_event *event, bool *drop
     }
     if (garbage != NULL && status == FLOWDB_OK) {
         fl_table_mark_obsolete(garbage);
+        const struct fl_table_properties *properties = fl_table_properties(garbage);
         fl_event_add_input(event, garbage);
+        *purged += properties->row_count - properties->delete_count;
         *dropped = true;
     }
     fl_version_unref(version);
@@ -112,14 +105,15 @@ flowdb_status flowdb_gc(flowdb *db, uint64_t *records_purged) {
     if (status != FLOWDB_OK)
         return status;
     bool dropped = true;
+    uint64_t purged = 0;
     pthread_mutex_lock(&db->compaction_lock);
     struct fl_event event;
     fl_engine_event_begin(db, FLOWDB_EVENT_GC, &event);
     while (status == FLOWDB_OK && dropped)
-        status = drop_garbage(db, &event, &dropped);
+        status = drop_garbage(db, &event, &purged, &dropped);
     fl_engine_event_end(db, &event, status);
     pthread_mutex_unlock(&db->compaction_lock);
     if (status == FLOWDB_OK && records_purged != NULL)
-        *records_purged = event.records_in;
+        *records_purged = purged;
     return status;
 }

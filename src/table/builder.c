@@ -157,7 +157,7 @@ static void count_row(struct fl_table_properties *properties, const struct fl_ro
     properties->max_expire_at = FL_MAX(properties->max_expire_at, row->expire_at);
 }
 
-static flowdb_slice last_key(const struct fl_table_builder *builder) {
+flowdb_slice fl_table_builder_last_key(const struct fl_table_builder *builder) {
     if (builder->block.rows > 0)
         return fl_block_encoder_last_key(&builder->block);
     return flowdb_bytes(builder->last_key.data, builder->last_key.size);
@@ -207,8 +207,9 @@ flowdb_status fl_table_builder_add(struct fl_table_builder *builder, const struc
     flowdb_status status = check_row(row);
     if (status != FLOWDB_OK)
         return status;
-    int order =
-        builder->properties.row_count == 0 ? 1 : fl_slice_compare(row->key, last_key(builder));
+    int order = builder->properties.row_count == 0
+                    ? 1
+                    : fl_slice_compare(row->key, fl_table_builder_last_key(builder));
     if (order < 0 || (order == 0 && row->ts <= builder->last_ts))
         return fl_fail(FLOWDB_INVALID_ARGUMENT, "a row that is not above the one before");
     if (order > 0)
@@ -252,7 +253,7 @@ static flowdb_status count_block(struct fl_table_builder *builder, const struct 
     for (uint32_t key = 0, at = 0; key < block->keys; key++) {
         struct fl_row row = {.key = fl_block_key(block, key)};
         if (key > 0 || builder->properties.row_count == 0 ||
-            !fl_slice_equal(row.key, last_key(builder))) {
+            !fl_slice_equal(row.key, fl_table_builder_last_key(builder))) {
             flowdb_status status = add_new_key(builder, row.key);
             if (status != FLOWDB_OK)
                 return status;
@@ -305,9 +306,10 @@ flowdb_status fl_table_builder_add_block(struct fl_table_builder *builder, struc
     flowdb_status status = fl_table_source_copy(source, &copy);
     if (status != FLOWDB_OK || !takes_block(builder, &copy))
         return status;
-    int order = builder->properties.row_count == 0
-                    ? 1
-                    : fl_slice_compare(fl_block_key(copy.block, 0), last_key(builder));
+    int order =
+        builder->properties.row_count == 0
+            ? 1
+            : fl_slice_compare(fl_block_key(copy.block, 0), fl_table_builder_last_key(builder));
     if (order < 0 || (order == 0 && copy.summary.first_ts <= builder->last_ts))
         return fl_fail(FLOWDB_INVALID_ARGUMENT, "a block that is not above the row before");
     status = copy_block(builder, &copy);

@@ -25,6 +25,7 @@ enum fl_frame_type {
 };
 
 #define FL_FRAME_HEADER ((size_t)20)         /* bytes in front of the fields */
+#define FL_FRAME_CODEC ((size_t)17)          /* where in it the codec is */
 #define FL_FRAME_DATA_MAX ((size_t)32 << 20) /* uncompressed bytes of a data block */
 #define FL_FRAME_OTHER_MAX ((size_t)1 << 30) /* of any other frame */
 #define FL_REQUIRED 0x80 /* field tags with this bit must be understood by a reader */

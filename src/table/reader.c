@@ -27,6 +27,34 @@ flowdb_slice fl_table_max_key(const struct fl_table *table) {
     return table->max_key;
 }
 
+flowdb_status fl_table_first_codec(const struct fl_table *table, enum fl_codec *codec) {
+    uint8_t byte = FL_CODEC_NONE;
+    size_t got = 0;
+    flowdb_status status = table->data_end > 0
+                               ? fl_file_read_at(table->file, FL_FRAME_CODEC, &byte, 1, &got)
+                               : FLOWDB_OK;
+    if (status == FLOWDB_OK)
+        *codec = (enum fl_codec)byte;
+    return status;
+}
+
+uint32_t fl_table_key_samples(const struct fl_table *table) {
+    return table->index.count > 0 ? table->index.count + 1 : 0;
+}
+
+flowdb_status fl_table_key_sample(const struct fl_table *table, uint32_t sample,
+                                  struct fl_buffer *key) {
+    const struct fl_heads *heads = &table->index.keys;
+    key->size = 0;
+    if (sample >= heads->count)
+        return fl_buffer_append(key, table->max_key.data, table->max_key.size);
+    uint32_t start = heads->offsets[sample];
+    flowdb_status status = fl_buffer_append(key, heads->prefix, heads->prefix_size);
+    return status == FLOWDB_OK
+               ? fl_buffer_append(key, heads->rest + start, heads->offsets[sample + 1] - start)
+               : status;
+}
+
 const struct fl_range_tombstone *fl_table_range_tombstones(const struct fl_table *table,
                                                            size_t *count) {
     *count = table->tombstone_count;

@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/row.h"
 #include "cache/cache.h"
 #include "fs/env.h"
@@ -52,6 +53,8 @@ flowdb_status fl_table_builder_add_range_tombstone(struct fl_table_builder *buil
                                                    const struct fl_range_tombstone *tombstone);
 /* Bytes that the file would have so far, roughly. For splitting output by size. */
 uint64_t fl_table_builder_size(const struct fl_table_builder *builder);
+/* Of the last row that was added, empty before; valid until the next is. */
+flowdb_slice fl_table_builder_last_key(const struct fl_table_builder *builder);
 /* Writes the rest and syncs the file (not its directory). Nothing can be added afterwards. */
 flowdb_status fl_table_builder_finish(struct fl_table_builder *builder,
                                       struct fl_table_properties *properties);
@@ -99,6 +102,13 @@ const struct fl_table_properties *fl_table_properties(const struct fl_table *tab
 /* Bounds of the rows' keys, borrowed from the table; empty where it has no rows. */
 flowdb_slice fl_table_min_key(const struct fl_table *table);
 flowdb_slice fl_table_max_key(const struct fl_table *table);
+/* Some of its keys, spread evenly: the first one of each index partition, and the last of all. */
+uint32_t fl_table_key_samples(const struct fl_table *table);
+flowdb_status fl_table_key_sample(const struct fl_table *table, uint32_t sample,
+                                  struct fl_buffer *key);
+/* The codec of the first data block, FL_CODEC_NONE where there is none: all others have it too, or
+   none. Reads the file, unverified. */
+flowdb_status fl_table_first_codec(const struct fl_table *table, enum fl_codec *codec);
 /* The range tombstones, ordered by start; borrowed from the table. */
 const struct fl_range_tombstone *fl_table_range_tombstones(const struct fl_table *table,
                                                            size_t *count);

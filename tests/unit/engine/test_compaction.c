@@ -147,6 +147,15 @@ static void check_gets(struct world *world) {
     }
 }
 
+/* Outputs may be cut at any times, and at any size. */
+static void choose_cuts(struct world *world, struct fl_compaction *compaction) {
+    compaction->cut_count = seeded_below(&world->dice, FL_COMPACTION_CUTS_MAX + 1);
+    compaction->output_bytes = seeded_chance(&world->dice, 50) ? 3000 : 0;
+    for (size_t i = 0; i < compaction->cut_count; i++)
+        compaction->cuts[i] =
+            (i > 0 ? compaction->cuts[i - 1] : 0) + 1 + seeded_below(&world->dice, TIMES / 3);
+}
+
 static void compact_some(struct world *world) {
     flowdb *db = world->engine->db;
     struct fl_version *version = fl_engine_pin(db);
@@ -156,9 +165,11 @@ static void compact_some(struct world *world) {
         if (seeded_chance(&world->dice, 35))
             inputs[count++] = version->tables[i];
     }
+    struct fl_compaction some = {.inputs = inputs, .input_count = count};
+    choose_cuts(world, &some);
     if (count > 0) {
         pthread_mutex_lock(&db->compaction_lock);
-        engine_assert_ok(fl_compaction_run(db, inputs, count));
+        engine_assert_ok(fl_compaction_run(db, &some));
         pthread_mutex_unlock(&db->compaction_lock);
     }
     fl_version_unref(version);
@@ -271,6 +282,96 @@ static void gc_keeps_an_expired_table_that_hides_something(void **state) {
     assert_int_equal(rows, 3);
 }
 
+/* Tombstones go too when nothing is left for them to hide; they are no records. */
+static void gc_drops_tombstones_that_hide_nothing(void **state) {
+    struct engine *engine = *state;
+    engine->config.compaction_threshold = 64;
+    engine_open(engine);
+    engine_put(engine, "a", 1, "kept");
+    engine_put(engine, "b", 1, "hidden");
+    engine_put(engine, "m", 1, "hidden too");
+    engine_flush(engine);
+    engine_delete(engine, "b", 1);
+    engine_delete_range(engine, "m", "n");
+    engine_flush(engine);
+    engine_delete(engine, "x", 1);
+    engine_delete_range(engine, "y", "z");
+    engine_flush(engine);
+    uint64_t purged = 7, rows, deletes, ranges;
+    engine_assert_ok(flowdb_gc(engine->db, &purged));
+    assert_int_equal(purged, 0);
+    count_tables(engine->db, &rows, &deletes, &ranges);
+    assert_int_equal(deletes, 1);
+    assert_int_equal(ranges, 1);
+    engine_assert_contents(engine, "a@1=kept");
+    engine_assert_ok(flowdb_compact_all(engine->db));
+    count_tables(engine->db, &rows, &deletes, &ranges);
+    assert_int_equal(rows + deletes + ranges, 1);
+}
+
+static uint64_t only_table(struct engine *engine) {
+    struct fl_version *version = fl_engine_pin(engine->db);
+    assert_int_equal(version->table_count, 1);
+    uint64_t id = fl_table_id(version->tables[0]);
+    fl_version_unref(version);
+    return id;
+}
+
+static void a_table_that_is_as_it_should_be_is_not_rewritten(void **state) {
+    struct engine *engine = *state;
+    engine_open(engine);
+    for (int64_t ts = 0; ts < 100; ts++) {
+        char value[40];
+        snprintf(value, sizeof value, "much like all the others: %lld", (long long)(ts * ts));
+        engine_put_until(engine, "a", ts, ENGINE_NOW + (1 + ts) * ENGINE_HOUR, value);
+    }
+    engine_flush(engine);
+    uint64_t flushed = only_table(engine);
+    engine_assert_ok(flowdb_compact_all(engine->db));
+    uint64_t compacted = only_table(engine);
+    assert_true(compacted != flushed); /* it was compressed for speed */
+    engine_assert_ok(flowdb_compact_all(engine->db));
+    assert_true(only_table(engine) == compacted);
+    engine->clock.wall_us += 2 * ENGINE_HOUR;
+    engine->clock.monotonic_us += 2 * ENGINE_HOUR;
+    engine_assert_ok(flowdb_compact_all(engine->db));
+    assert_true(only_table(engine) != compacted);
+}
+
+/* Half of what is there has expired: nobody asks, and yet it goes. */
+static void garbage_goes_by_itself(void **state) {
+    struct engine *engine = *state;
+    uint64_t rows, deletes, ranges;
+    bool ran = true;
+    engine_open(engine);
+    for (int64_t ts = 0; ts < 100; ts++)
+        engine_put_until(engine, "a", ts, ENGINE_NOW + (1 + ts) * ENGINE_HOUR, "aaaaaaaaaaaaaaaa");
+    engine_flush(engine);
+    engine->clock.wall_us += 20 * ENGINE_HOUR;
+    engine->clock.monotonic_us += 20 * ENGINE_HOUR;
+    engine_assert_ok(flowdb_compact(engine->db, &ran));
+    assert_false(ran); /* a fifth is too little */
+    engine->clock.wall_us += 30 * ENGINE_HOUR;
+    engine->clock.monotonic_us += 30 * ENGINE_HOUR;
+    engine_assert_ok(flowdb_compact(engine->db, &ran));
+    assert_true(ran);
+    count_tables(engine->db, &rows, &deletes, &ranges);
+    assert_int_equal(rows, 50);
+    engine_assert_ok(flowdb_compact(engine->db, &ran));
+    assert_false(ran);
+    /* And what a range tombstone hides. */
+    engine_put(engine, "b", ENGINE_NOW, "bbbbbbbbbbbbbbbbbbbbbbbbbb");
+    engine_delete_range(engine, "a", "b");
+    engine_flush(engine);
+    for (unsigned round = 0; ran || round == 0; round++) {
+        assert_true(round < 5);
+        engine_assert_ok(flowdb_compact(engine->db, &ran));
+    }
+    engine_assert_ok(flowdb_gc(engine->db, NULL));
+    count_tables(engine->db, &rows, &deletes, &ranges);
+    assert_int_equal(rows, 1);
+}
+
 /* ---------------------------------------------------------------------- what is not copied -- */
 
 static void put_stretch(struct engine *engine, const char *key, int64_t expire_at) {
@@ -366,6 +467,7 @@ struct moment {
     struct engine *engine;
     uint64_t at, calls;
     bool crash;
+    bool cut; /* into three outputs */
 };
 
 /* At the moment's call the process dies, as far as a copy of its files can tell, or begins to close
@@ -384,10 +486,14 @@ static void come_to_an_end(void *context, enum fault_op op, const char *path) {
 
 static flowdb_status compact_until(struct engine *engine, struct moment *moment) {
     struct fl_version *version = fl_engine_pin(engine->db);
+    struct fl_compaction all = {.inputs = version->tables,
+                                .input_count = version->table_count,
+                                .cuts = {100, 200},
+                                .cut_count = moment->cut ? 2 : 0};
     engine->fault.hook = come_to_an_end;
     engine->fault.hook_context = moment;
     pthread_mutex_lock(&engine->db->compaction_lock);
-    flowdb_status status = fl_compaction_run(engine->db, version->tables, version->table_count);
+    flowdb_status status = fl_compaction_run(engine->db, &all);
     pthread_mutex_unlock(&engine->db->compaction_lock);
     engine->fault.hook = NULL;
     fl_version_unref(version);
@@ -423,7 +529,7 @@ static void a_crash_at_any_file_operation_of_a_compaction_loses_nothing(void **s
     struct engine *engine = *state;
     for (uint64_t at = 1;; at++) {
         prepare_merge(engine);
-        struct moment moment = {.engine = engine, .at = at, .crash = true};
+        struct moment moment = {.engine = engine, .at = at, .crash = true, .cut = true};
         engine_assert_ok(compact_until(engine, &moment));
         engine_close(engine);
         if (moment.calls < at)
@@ -440,7 +546,7 @@ static void a_crash_at_any_file_operation_of_a_compaction_loses_nothing(void **s
 
 static void a_compaction_without_memory_leaves_its_inputs(void **state) {
     struct engine *engine = *state;
-    struct moment never = {.engine = engine};
+    struct moment never = {.engine = engine, .cut = true};
     for (uint64_t nth = 1;; nth++) {
         prepare_merge(engine);
         engine->failing.fail_at = engine->failing.calls + nth;
@@ -489,6 +595,9 @@ int main(void) {
         ENGINE_TEST(any_tables_may_be_merged_at_any_time),
         ENGINE_TEST(a_clock_that_jumps_costs_no_records),
         ENGINE_TEST(gc_keeps_an_expired_table_that_hides_something),
+        ENGINE_TEST(gc_drops_tombstones_that_hide_nothing),
+        ENGINE_TEST(a_table_that_is_as_it_should_be_is_not_rewritten),
+        ENGINE_TEST(garbage_goes_by_itself),
         ENGINE_TEST(blocks_with_rows_that_go_are_not_copied_whole),
         ENGINE_TEST(a_tombstone_inside_a_block_is_seen),
         ENGINE_TEST(a_compaction_that_is_stopped_leaves_its_inputs),

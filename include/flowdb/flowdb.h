@@ -473,6 +473,191 @@ FLOWDB_API flowdb_status flowdb_repair(const char *data_dir,
 
 /* --------------------------------------------------------------------------------- observe -- */
 
+/*
+ * What the engine has done since it was opened (counters: names that begin with total_ or end in
+ * _total, and the latencies) and what there is now (gauges). Set struct_size before the call; new
+ * fields come at the end, so that a program that was compiled against an older header goes on
+ * working. flowdb_stats_field_at lists the fields with their meaning, and flowdb_metrics_text is
+ * made from that list.
+ *
+ * Latencies are percentiles of fixed-bucket histograms, within 1/32 of the truth. Writes and reads
+ * are timed one call in 64 of each thread, and every call of a thread while its calls take 4
+ * microseconds or more; flushes and syncs always. 0 where none was timed yet.
+ */
+typedef struct flowdb_stats {
+    size_t struct_size;
+
+    /* --- counters: since opening */
+    uint64_t total_records_written; /* puts that were committed; patches too */
+    uint64_t total_bytes_written;   /* keys and values of puts and deletes as they were given */
+    uint64_t total_records_read;    /* that gets, queries and iterators returned */
+    uint64_t total_records_expired; /* expired records that compaction and gc removed for good */
+    uint64_t total_flushes;         /* memtables that became tables */
+    uint64_t total_gc_runs;         /* of flowdb_gc, the engine's own too */
+    uint64_t total_compaction_runs; /* merges that were completed */
+    uint64_t records_purged_by_gc;  /* records of the tables that gc dropped */
+
+    /* --- gauges: now */
+    uint64_t memtable_records;         /* entries in memory, deletes too, frozen ones too */
+    uint64_t memtable_bytes;           /* memory that memtables keep, frozen ones too */
+    uint64_t frozen_memtable_count;    /* memtables that wait to be flushed */
+    uint64_t sstable_count;            /* tables that make up the database */
+    uint64_t sstable_bytes;            /* of their files */
+    uint64_t wal_bytes;                /* written to the logs that still count */
+    uint64_t block_meta_index_entries; /* data blocks of all tables: one index entry each */
+    uint64_t time_index_buckets;       /* time windows that hold tables */
+    double block_cache_hit_rate; /* hits of block_cache_hits and _misses, 0 to 1; 0 before any */
+    double compression_ratio;    /* sstable_raw_bytes / sstable_bytes: 10 is a tenth; 0 where
+                                          there are no tables */
+
+    /* --- latencies in microseconds */
+    uint64_t write_latency_p50_us, write_latency_p90_us,
+        write_latency_p99_us; /* calls that write */
+    uint64_t query_latency_p50_us, query_latency_p90_us, query_latency_p99_us; /* flowdb_query */
+    uint64_t flush_latency_p50_us, flush_latency_p90_us, flush_latency_p99_us; /* of one memtable */
+    uint64_t uptime_secs;                                                      /* since opening */
+
+    /* --- counters, beyond those above */
+    uint64_t total_deletes_written; /* of records and of ranges */
+    uint64_t total_write_calls;     /* writes, batches, deletes and patches that came to a commit */
+    uint64_t total_get_calls;       /* flowdb_get and flowdb_get_latest */
+    uint64_t total_query_calls;
+    uint64_t total_scan_calls;          /* iterators that were opened */
+    uint64_t total_wal_syncs;           /* fdatasync of a log */
+    uint64_t total_write_stalls;        /* writers that waited because too much was unflushed */
+    uint64_t total_write_stall_us;      /* how long, added up */
+    uint64_t total_space_refusals;      /* writes refused for want of disk_reserve_mb */
+    uint64_t total_flush_bytes;         /* of the tables that flushes wrote */
+    uint64_t total_compaction_bytes_in; /* of the tables that compactions merged */
+    uint64_t total_compaction_bytes_out;
+    uint64_t total_checkpoints;
+    uint64_t total_background_failures; /* flushes, compactions, gc and checkpoints that failed */
+    uint64_t total_background_retries;  /* how often the engine said that it would try again */
+
+    /* --- get_latency is in nanoseconds: a cached get takes a tenth of a microsecond */
+    uint64_t get_latency_p50_ns, get_latency_p90_ns, get_latency_p99_ns; /* gets and latest */
+    uint64_t wal_sync_latency_p50_us, wal_sync_latency_p90_us, wal_sync_latency_p99_us;
+
+    /* --- gauges, beyond those above */
+    uint64_t write_stall_longest_us; /* of one writer, since opening */
+    uint64_t writers_stalled;        /* now */
+    uint64_t flushes_running, compactions_running;
+    uint64_t flush_failures_in_row;    /* 0: the last one went well */
+    uint64_t sstable_records;          /* in all tables, deletes and older versions too */
+    uint64_t sstable_deletes;          /* among them */
+    uint64_t sstable_range_tombstones; /* range deletes in tables */
+    uint64_t sstable_raw_bytes;        /* keys and values of those records as they were written */
+    uint64_t index_bytes;              /* of filters and index partitions kept in memory */
+    uint64_t write_memory_bytes;       /* of all chunks that batches are in or will be */
+    uint64_t block_cache_bytes, block_cache_capacity_bytes, block_cache_entries;
+    uint64_t block_cache_pinned_bytes; /* thrown out, but still in readers' hands */
+    uint64_t block_cache_hits, block_cache_misses, block_cache_evictions; /* counters */
+    uint64_t iterators_open; /* each holds the memtables and tables that it began with */
+    uint64_t last_sequence;  /* number of the last entry that reads can see */
+    uint64_t recovered_records, recovered_torn_logs, recovered_dropped_logs; /* by the open */
+    uint64_t disk_free_bytes;    /* where the database lies; UINT64_MAX: cannot be told */
+    uint64_t disk_reserve_bytes; /* below this much free space only deletes are taken */
+    uint64_t writes_accepted;    /* 1 or 0; flowdb_get_health says why */
+} flowdb_stats;
+
+/*
+ * Fills in the first stats->struct_size bytes, as far as this library knows fields. Takes no lock that
+ * a write is held under while it waits for the disk. Costs some tens of microseconds, and more with
+ * thousands of tables. FLOWDB_INVALID_ARGUMENT where struct_size has no room for the first counter.
+ */
+FLOWDB_API flowdb_status flowdb_get_stats(flowdb *db, flowdb_stats *stats);
+
+typedef enum flowdb_stats_kind { FLOWDB_STATS_COUNTER, FLOWDB_STATS_GAUGE } flowdb_stats_kind;
+
+/* A field of flowdb_stats. Only ever handed out by pointer: later versions may add fields at its
+   end. */
+typedef struct flowdb_stats_field {
+    const char *name; /* of the field */
+    const char *help; /* a sentence */
+    flowdb_stats_kind kind;
+    bool is_double; /* else uint64_t */
+    size_t offset;  /* in flowdb_stats */
+    /* In flowdb_metrics_text: its name, or NULL where a histogram takes its place; another name that
+       it goes by, untyped, or NULL; and what it is multiplied by. */
+    const char *metric, *old_metric;
+    double scale;
+} flowdb_stats_field;
+
+/* The fields in their order, from 0; NULL past the last. Valid as long as the library is loaded. */
+FLOWDB_API const flowdb_stats_field *flowdb_stats_field_at(size_t index);
+
+/*
+ * All statistics in Prometheus' text format, latencies as histograms; to be freed with flowdb_free.
+ * A histogram's count may lag behind by up to 63 calls of each thread, for the reason given above.
+ * FLOWDB_INVALID_ARGUMENT, FLOWDB_NO_MEMORY.
+ */
+FLOWDB_API flowdb_status flowdb_metrics_text(flowdb *db, char **text);
+
+/* Frees what a call says is to be freed with it. NULL is fine. */
+FLOWDB_API void flowdb_free(void *pointer);
+
+/* Can one write, and if not, why? In the order of how bad it is. */
+typedef enum flowdb_health_state {
+    FLOWDB_HEALTH_GOOD,
+    FLOWDB_HEALTH_DEGRADED,    /* writes are accepted, but something behind them goes on failing */
+    FLOWDB_HEALTH_MEMORY_FULL, /* nothing can be flushed and memory is full: writes get the reason */
+    FLOWDB_HEALTH_DISK_FULL,   /* less than disk_reserve_mb is free: only deletes are taken */
+    FLOWDB_HEALTH_STOPPED, /* an I/O failure put durability in doubt: no writes until reopened */
+    FLOWDB_HEALTH_OPENED_READ_ONLY
+} flowdb_health_state;
+
+/* "good", "degraded", "memory_full", "disk_full", "stopped", "read_only"; "unknown" for a number that
+   is no state. Never NULL. */
+FLOWDB_API const char *flowdb_health_state_name(flowdb_health_state state);
+
+typedef struct flowdb_health {
+    size_t struct_size;
+    flowdb_health_state state;
+    bool writes_accepted; /* in the first two states */
+    char message[512];    /* why, in a sentence; "" where all is good */
+} flowdb_health;
+
+/*
+ * The state as it is now. Set struct_size before the call. Takes no lock that is held while anything
+ * waits for the disk, and asks the file system for its free space. FLOWDB_INVALID_ARGUMENT.
+ */
+FLOWDB_API flowdb_status flowdb_get_health(flowdb *db, flowdb_health *health);
+
+/* A table of the database. Only ever handed out by pointer: later versions may add fields at its
+   end. Ranges are inclusive; without records they are empty: no keys, min above max. */
+typedef struct flowdb_table {
+    uint64_t id; /* of the file sst/ID.sst; tables made later have larger ones */
+    /* Compaction merges within time windows. Level 0 lies ahead of the window that now is in, and has no
+       bounds: window_start is INT64_MIN, window_end INT64_MAX. From level 1 on windows are
+       time_bucket_secs * 4^(level - 1) long; microseconds, the end exclusive. */
+    uint32_t window_level;
+    int64_t window_start, window_end;
+    flowdb_slice min_key, max_key;
+    int64_t min_ts, max_ts;
+    int64_t max_expire_at; /* of its puts; from then on all of them are expired */
+    uint64_t min_sequence, max_sequence;
+    uint64_t file_bytes;
+    uint64_t raw_bytes; /* keys and values of its records as they were written */
+    uint64_t records;   /* deletes included */
+    uint64_t deletes;
+    uint64_t keys; /* distinct ones */
+    uint64_t range_tombstones;
+    uint64_t blocks;
+} flowdb_table;
+
+/* Owns what it points to, as a flowdb_result does. */
+typedef struct flowdb_tables {
+    const flowdb_table *const *tables; /* by max_sequence, the newest first */
+    size_t count;
+    void *owner; /* private */
+} flowdb_tables;
+
+/* The tables that make up the database now. FLOWDB_INVALID_ARGUMENT, FLOWDB_NO_MEMORY. */
+FLOWDB_API flowdb_status flowdb_list_tables(flowdb *db, flowdb_tables *out);
+
+/* Frees what it owns and zeroes it. Safe on a zeroed one, and twice. */
+FLOWDB_API void flowdb_tables_free(flowdb_tables *tables);
+
 typedef enum flowdb_event_kind {
     FLOWDB_EVENT_OPEN,           /* logs were read back (inputs) and written to tables (outputs) */
     FLOWDB_EVENT_FLUSH,          /* a memtable (input) became a table (output) */

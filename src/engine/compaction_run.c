@@ -23,6 +23,7 @@ struct run {
     struct fl_table *const *inputs;
     size_t input_count;
     int64_t purge_us; /* what expired before may go */
+    uint64_t expired; /* how many rows had */
     uint64_t output_bytes;
     struct fl_merge merge;
     const struct fl_compaction *compaction;
@@ -32,12 +33,13 @@ struct run {
 };
 
 /* What becomes of the newest version of a (key, ts); false: nothing. May change the row. */
-static bool keeps(const struct run *run, struct fl_row *row) {
+static bool keeps(struct run *run, struct fl_row *row) {
     if (run->version->skyline != NULL && fl_skyline_seq(run->version->skyline, row->key) > row->seq)
         return false;
     bool expired = row->op == FL_OP_PUT && row->expire_at <= run->purge_us;
     if (row->op == FL_OP_PUT && !expired)
         return true;
+    run->expired += expired;
     if (!fl_compaction_row_hides(run->version, run->compaction, row))
         return false;
     row->op = FL_OP_DELETE;
@@ -276,6 +278,7 @@ flowdb_status fl_compaction_run(flowdb *db, const struct fl_compaction *compacti
         fl_event_add_input(&event, inputs[i]);
     for (size_t i = 0; i < run.output_count; i++)
         fl_event_add_output(&event, run.outputs[i]);
+    event.records_expired = run.expired;
     fl_engine_event_end(db, &event, status);
     for (size_t i = 0; i < count && status == FLOWDB_OK; i++)
         fl_table_mark_obsolete(inputs[i]);

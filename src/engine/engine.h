@@ -28,6 +28,7 @@
 #include "base/chunk.h"
 #include "engine/events.h"
 #include "engine/scheduler.h"
+#include "engine/stats.h"
 #include "fs/env.h"
 #include "manifest/current.h"
 #include "manifest/manifest.h"
@@ -122,6 +123,8 @@ struct flowdb {
     pthread_mutex_t event_lock;
     struct fl_events events; /* guarded by event_lock */
 
+    struct fl_stats stats; /* without locks, but for what its comments say */
+
     struct fl_scheduler scheduler; /* has its own lock */
 };
 
@@ -180,7 +183,7 @@ struct fl_commit {
     size_t charge;        /* bytes of memory that it costs */
     const uint64_t *hashes;
     uint32_t count;
-    bool puts; /* not deletes alone: refused where space is low */
+    uint32_t puts; /* of them; with any, it is refused where space is low */
 };
 flowdb_status fl_engine_commit(flowdb *db, const struct fl_commit *commit);
 
@@ -196,6 +199,8 @@ flowdb_status fl_engine_end_commit(flowdb *db, const struct fl_commit *commit);
 
 /* Creates a log, durably with its directory entry. */
 flowdb_status fl_engine_create_log(flowdb *db, uint64_t previous, struct fl_log *log);
+/* Syncs one log, and counts it. After a failure writes are stopped. */
+flowdb_status fl_engine_sync_log(flowdb *db, struct fl_wal_writer *writer);
 /* Makes everything appended before the call durable and, in ALWAYS mode, visible. */
 flowdb_status fl_engine_sync(flowdb *db);
 /* The same for what lies before a position; shares the work of whoever is at it. */

@@ -1,4 +1,5 @@
 /* Committing a batch: log first, then memtable, then visible. */
+#include "base/entry.h"
 #include "engine/engine.h"
 
 /* Must the active memtable be frozen before `payload_size` more bytes? The caller holds
@@ -55,6 +56,18 @@ flowdb_status fl_engine_begin_commit(flowdb *db, size_t payload_size, bool puts)
     }
 }
 
+/* Once a commit is in log and memtable; the caller holds commit_lock. */
+static void count_commit(flowdb *db, const struct fl_commit *commit,
+                         const struct fl_memtable *active, const struct fl_wal_writer *writer) {
+    struct fl_stats *stats = &db->stats;
+    fl_stats_add(&stats->records_written, commit->puts);
+    fl_stats_add(&stats->deletes_written, commit->count - commit->puts);
+    fl_stats_add(&stats->bytes_written, commit->payload_size - commit->count * FL_ENTRY_HEADER);
+    fl_stats_set(&stats->active_records, fl_memtable_records(active));
+    fl_stats_set(&stats->active_bytes, fl_memtable_bytes(active));
+    fl_stats_set(&stats->active_log_bytes, fl_wal_offset(writer));
+}
+
 /* The caller holds commit_lock. Nothing has changed where it fails. */
 static flowdb_status log_and_apply(flowdb *db, const struct fl_commit *commit, bool *wants_log) {
     struct fl_memtable *active = active_memtable(db);
@@ -84,6 +97,7 @@ static flowdb_status log_and_apply(flowdb *db, const struct fl_commit *commit, b
     }
     fl_memtable_publish(active);
     db->next_seq += commit->count;
+    count_commit(db, commit, active, writer);
     if (db->config.wal_sync != FLOWDB_SYNC_ALWAYS)
         atomic_store_explicit(&db->visible_seq, db->next_seq - 1, memory_order_release);
     *wants_log = fl_engine_wants_log(db, fl_wal_offset(writer), fl_memtable_bytes(active));

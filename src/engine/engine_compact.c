@@ -72,8 +72,7 @@ static bool is_garbage(const struct fl_version *version, struct fl_table *table,
 }
 
 /* One table at a time: what hides something may hide nothing once another is gone. */
-static flowdb_status drop_garbage(flowdb *db, struct fl_event *event, uint64_t *purged,
-                                  bool *dropped) {
+static flowdb_status drop_garbage(flowdb *db, struct fl_event *event, bool *dropped) {
     struct fl_version *version = fl_engine_pin(db);
     int64_t purge_us = fl_engine_purge_time(db);
     struct fl_table *garbage = NULL;
@@ -91,7 +90,7 @@ static flowdb_status drop_garbage(flowdb *db, struct fl_event *event, uint64_t *
         fl_table_mark_obsolete(garbage);
         const struct fl_table_properties *properties = fl_table_properties(garbage);
         fl_event_add_input(event, garbage);
-        *purged += properties->row_count - properties->delete_count;
+        event->records_expired += properties->row_count - properties->delete_count;
         *dropped = true;
     }
     fl_version_unref(version);
@@ -105,15 +104,14 @@ flowdb_status flowdb_gc(flowdb *db, uint64_t *records_purged) {
     if (status != FLOWDB_OK)
         return status;
     bool dropped = true;
-    uint64_t purged = 0;
     pthread_mutex_lock(&db->compaction_lock);
     struct fl_event event;
     fl_engine_event_begin(db, FLOWDB_EVENT_GC, &event);
     while (status == FLOWDB_OK && dropped)
-        status = drop_garbage(db, &event, &purged, &dropped);
+        status = drop_garbage(db, &event, &dropped);
     fl_engine_event_end(db, &event, status);
     pthread_mutex_unlock(&db->compaction_lock);
     if (status == FLOWDB_OK && records_purged != NULL)
-        *records_purged = purged;
+        *records_purged = event.records_expired;
     return status;
 }

@@ -58,7 +58,7 @@ static void describe(const struct fl_event *event, char *into, size_t size) {
         break;
     case FLOWDB_EVENT_GC:
         snprintf(into, size, "%" PRIu64 " tables with %" PRIu64 " expired records dropped",
-                 event->inputs, event->records_in);
+                 event->inputs, event->records_expired);
         break;
     case FLOWDB_EVENT_CHECKPOINT:
         snprintf(into, size, "%" PRIu64 " tables kept in %" PRIu64 " files", event->inputs,
@@ -81,6 +81,7 @@ static void add_up(struct fl_event_totals *totals, const struct fl_event *event,
     totals->bytes_out += event->bytes_out;
     totals->records_in += event->records_in;
     totals->records_out += event->records_out;
+    totals->records_expired += event->records_expired;
 }
 
 /* Everything of *past but the id is filled in. */
@@ -108,6 +109,8 @@ void fl_engine_event_end(flowdb *db, const struct fl_event *event, flowdb_status
     else
         snprintf(past.message, sizeof past.message, "%s",
                  status == FLOWDB_DONE ? "given up: the database is closing" : flowdb_last_error());
+    if (event->kind == FLOWDB_EVENT_FLUSH && status == FLOWDB_OK)
+        fl_histogram_record(&db->stats.flushes, past.duration_us * 1000, 1);
     keep(db, &past, true);
 }
 

@@ -9,11 +9,9 @@ static flowdb_status seal(flowdb *db, struct fl_log *old, uint64_t next) {
         fl_engine_stop_writes(db, "a log could not be cut back after a failed write");
     if (status != FLOWDB_OK || db->config.wal_sync != FLOWDB_SYNC_ALWAYS)
         return status;
-    status = fl_wal_sync(old->writer);
-    if (status != FLOWDB_OK) {
-        fl_engine_stop_writes(db, "a log could not be synced");
+    status = fl_engine_sync_log(db, old->writer);
+    if (status != FLOWDB_OK)
         return status;
-    }
     atomic_store_explicit(&db->visible_seq, db->next_seq - 1, memory_order_release);
     return FLOWDB_OK;
 }
@@ -36,6 +34,15 @@ size_t fl_engine_expected_series(const flowdb *db) {
     return ((size_t)db->config.memtable_size_mb << 20) / 512;
 }
 
+/* The numbers of the active memtable and log begin anew. The caller holds commit_lock. */
+static void count_freeze(flowdb *db, const struct fl_log *old, const struct fl_log *fresh) {
+    struct fl_stats *stats = &db->stats;
+    fl_stats_add(&stats->frozen_log_bytes, fl_wal_offset(old->writer));
+    fl_stats_set(&stats->active_log_bytes, fl_wal_offset(fresh->writer));
+    fl_stats_set(&stats->active_records, 0);
+    fl_stats_set(&stats->active_bytes, 0);
+}
+
 flowdb_status fl_engine_freeze(flowdb *db) {
     struct fl_log *old = &db->logs[db->log_count - 1];
     struct fl_log log;
@@ -54,6 +61,7 @@ flowdb_status fl_engine_freeze(flowdb *db) {
         status = seal(db, old, log.id);
     if (status == FLOWDB_OK) {
         install_frozen(db, now, next, fresh);
+        count_freeze(db, old, &log);
         db->logs[db->log_count++] = log;
         atomic_store(&db->frozen_count, db->log_count - 1);
         if (db->config.wal_sync == FLOWDB_SYNC_ALWAYS)

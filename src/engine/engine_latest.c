@@ -132,6 +132,7 @@ flowdb_status flowdb_get_latest(flowdb *db, flowdb_slice key, flowdb_result *out
     flowdb_status status = fl_engine_check_read(db, key, out);
     if (status != FLOWDB_OK)
         return status;
+    struct fl_timing timing = fl_stats_begin(&db->stats, db->env.clock, FL_CALL_GET);
     /* The version first, then the snapshot: see fl_scan_init. */
     struct fl_version *version = fl_current_enter(&db->current);
     struct search search = {.version = version, .key = key, .hash = fl_hash_key(key)};
@@ -145,5 +146,9 @@ flowdb_status flowdb_get_latest(flowdb *db, flowdb_slice key, flowdb_result *out
         status = fl_not_found("no record of this key");
     fl_found_release(&search.best);
     fl_current_leave(&db->current, version);
-    return status == FLOWDB_OK && dead ? scan_down(db, key, out) : status;
+    if (status == FLOWDB_OK && dead)
+        status = scan_down(db, key, out);
+    fl_stats_read(&db->stats, &timing, status == FLOWDB_OK);
+    fl_stats_end(&db->stats, db->env.clock, FL_CALL_GET, &timing);
+    return status;
 }

@@ -66,6 +66,19 @@ static void reach(flowdb *db, const struct sync_plan *plan) {
     pthread_mutex_unlock(&db->commit_lock);
 }
 
+flowdb_status fl_engine_sync_log(flowdb *db, struct fl_wal_writer *writer) {
+    int64_t begun_ns = fl_clock_monotonic_ns(db->env.clock);
+    flowdb_status status = fl_wal_sync(writer);
+    if (status != FLOWDB_OK) {
+        /* What the kernel could not write it may have dropped: asking again proves nothing. */
+        fl_engine_stop_writes(db, "a log could not be synced");
+        return status;
+    }
+    int64_t took_ns = fl_clock_monotonic_ns(db->env.clock) - begun_ns;
+    fl_histogram_record(&db->stats.syncs, (uint64_t)FL_MAX(took_ns, INT64_C(0)), 1);
+    return FLOWDB_OK;
+}
+
 /* The caller holds sync_lock. */
 static flowdb_status sync_locked(flowdb *db) {
     struct sync_plan plan;
@@ -73,12 +86,9 @@ static flowdb_status sync_locked(flowdb *db) {
     if (status != FLOWDB_OK)
         return status;
     for (size_t i = 0; i < plan.count; i++) {
-        status = fl_wal_sync(plan.writers[i]);
-        if (status != FLOWDB_OK) {
-            /* What the kernel could not write it may have dropped: asking again proves nothing. */
-            fl_engine_stop_writes(db, "a log could not be synced");
+        status = fl_engine_sync_log(db, plan.writers[i]);
+        if (status != FLOWDB_OK)
             return status;
-        }
     }
     reach(db, &plan);
     return FLOWDB_OK;
@@ -120,6 +130,8 @@ void fl_engine_retire_log(flowdb *db) {
     db->log_count--;
     memmove(db->logs, db->logs + 1, db->log_count * sizeof db->logs[0]);
     atomic_store(&db->frozen_count, db->log_count - 1);
+    if (db->log_count > 0) /* it was not the active one, at close */
+        fl_stats_add(&db->stats.frozen_log_bytes, 0 - fl_wal_offset(oldest.writer));
     pthread_mutex_unlock(&db->commit_lock);
     fl_wal_close(oldest.writer);
     pthread_mutex_unlock(&db->sync_lock);

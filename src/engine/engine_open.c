@@ -70,7 +70,9 @@ flowdb_status fl_engine_create(const flowdb_config *config, const struct fl_env 
     db->config.data_dir = NULL;
     *out = db;
     db->index_budget.limit = (size_t)config->index_memory_budget_mb << 20;
-    flowdb_status status = set_paths(db, config->data_dir);
+    flowdb_status status = fl_stats_init(&db->stats, env->alloc);
+    if (status == FLOWDB_OK)
+        status = set_paths(db, config->data_dir);
     if (status != FLOWDB_OK)
         return status;
     size_t capacity = (size_t)config->block_cache_capacity_mb << 20;
@@ -86,6 +88,7 @@ void fl_engine_destroy(flowdb *db) {
     fl_manifest_close(db->manifest);
     fl_engine_install(db, NULL);
     fl_cache_destroy(db->cache);
+    fl_stats_deinit(&db->stats);
     fl_chunk_pool_deinit(&db->pool);
     fl_file_close(db->lock_file);
     fl_release(alloc, (void *)(uintptr_t)db->config.data_dir);
@@ -182,6 +185,7 @@ static flowdb_status begin_manifest(flowdb *db, struct fl_recovery *recovery) {
     if (status != FLOWDB_OK)
         return status;
     db->log_count = 1;
+    fl_stats_set(&db->stats.active_log_bytes, fl_wal_offset(db->logs[0].writer));
     db->durable = (struct fl_wal_position){.log = db->logs[0].id,
                                            .offset = fl_wal_written(db->logs[0].writer)};
     size_t size = recovery->table_count * sizeof(struct fl_table_meta);
@@ -260,6 +264,12 @@ static void abandon_recovered(struct fl_recovery *recovery) {
         fl_table_mark_obsolete(recovery->tables[i]);
 }
 
+static void count_recovery(flowdb *db, const struct fl_recovery *recovery) {
+    db->stats.recovered_records = recovery->records;
+    db->stats.torn_logs = recovery->torn_logs;
+    db->stats.dropped_logs = recovery->dropped_logs;
+}
+
 /* What became of the logs; tables that the manifest listed do not count. */
 static void end_open_event(flowdb *db, struct fl_event *event, const struct fl_recovery *recovery) {
     event->inputs = recovery->memtable_count;
@@ -294,6 +304,7 @@ static flowdb_status recover(flowdb *db) {
         goto done;
     remove_leftovers(db, &recovery);
     end_open_event(db, &event, &recovery);
+    count_recovery(db, &recovery);
     fl_engine_log(db, FLOWDB_LOG_INFO,
                   "opened %s: %zu tables, %" PRIu64 " entries replayed from %zu logs, %" PRIu64
                   " of them torn; %" PRIu64 " logs dropped",
@@ -325,6 +336,7 @@ static flowdb_status recover_read_only(flowdb *db) {
     for (int i = 0; i < TRIES; i++) {
         struct fl_recovery recovery;
         status = read_once(db, &recovery);
+        count_recovery(db, &recovery);
         event.inputs = recovery.memtable_count;
         event.records_in = recovery.records;
         bool moved = recovery.manifest_id != manifest || recovery.state.next_id != next_id;

@@ -35,7 +35,7 @@ static flowdb_status encode_patched(flowdb *db, const struct fl_row *row, struct
                                  .charge = span->size,
                                  .hashes = hash,
                                  .count = 1,
-                                 .puts = true};
+                                 .puts = 1};
     return FLOWDB_OK;
 }
 
@@ -163,6 +163,7 @@ flowdb_status flowdb_patch_record(flowdb *db, flowdb_slice key, int64_t ts,
     flowdb_status status = check_patch(db, key, patch);
     if (status != FLOWDB_OK)
         return status;
+    struct fl_timing timing = fl_stats_begin(&db->stats, db->env.clock, FL_CALL_WRITE);
     bool changed = true;
     for (unsigned i = 0; changed; i++) {
         struct attempt attempt = {.key = key,
@@ -182,5 +183,6 @@ flowdb_status flowdb_patch_record(flowdb *db, flowdb_slice key, int64_t ts,
         attempt_deinit(&attempt);
         changed = changed && status == FLOWDB_OK;
     }
+    fl_stats_end(&db->stats, db->env.clock, FL_CALL_WRITE, &timing);
     return status;
 }

@@ -100,6 +100,7 @@ flowdb_status flowdb_get(flowdb *db, flowdb_slice key, int64_t ts, flowdb_result
     flowdb_status status = fl_engine_check_read(db, key, out);
     if (status != FLOWDB_OK)
         return status;
+    struct fl_timing timing = fl_stats_begin(&db->stats, db->env.clock, FL_CALL_GET);
     /* The version first, then the snapshot: see fl_scan_init. */
     struct fl_version *version = fl_current_enter(&db->current);
     uint64_t seq = atomic_load_explicit(&db->visible_seq, memory_order_acquire);
@@ -108,7 +109,9 @@ flowdb_status flowdb_get(flowdb *db, flowdb_slice key, int64_t ts, flowdb_result
     if (status == FLOWDB_OK) {
         status = fl_result_one(db->env.alloc, &found.row, out);
         fl_found_release(&found);
+        fl_stats_read(&db->stats, &timing, status == FLOWDB_OK);
     }
     fl_current_leave(&db->current, version);
+    fl_stats_end(&db->stats, db->env.clock, FL_CALL_GET, &timing);
     return status;
 }

@@ -62,6 +62,7 @@ static void encode(const flowdb *db, const flowdb_record *records, size_t count,
 
 static flowdb_status commit_records(flowdb *db, const flowdb_record *records, size_t count,
                                     size_t size, uint64_t *hashes) {
+    struct fl_timing timing = fl_stats_begin(&db->stats, db->env.clock, FL_CALL_WRITE);
     struct fl_span span;
     flowdb_status status = fl_chunk_pool_span(&db->pool, FL_WAL_FRAME_HEADER + size, &span);
     if (status != FLOWDB_OK)
@@ -75,9 +76,10 @@ static flowdb_status commit_records(flowdb *db, const flowdb_record *records, si
                                .charge = span.size,
                                .hashes = hashes,
                                .count = (uint32_t)count,
-                               .puts = true};
+                               .puts = (uint32_t)count};
     status = fl_engine_commit(db, &commit);
     fl_chunk_unref(span.chunk);
+    fl_stats_end(&db->stats, db->env.clock, FL_CALL_WRITE, &timing);
     return status;
 }
 
@@ -126,6 +128,7 @@ static flowdb_status resolve_batch(const flowdb *db, uint8_t *entries, uint32_t 
 
 static flowdb_status commit_batch(flowdb *db, struct fl_chunk *chunk, uint8_t *frame, size_t charge,
                                   const flowdb_batch *batch) {
+    struct fl_timing timing = fl_stats_begin(&db->stats, db->env.clock, FL_CALL_WRITE);
     size_t payload_size = batch->size - FL_WAL_FRAME_HEADER;
     uint8_t *payload = frame + FL_WAL_FRAME_HEADER;
     flowdb_status status = resolve_batch(db, payload, batch->count);
@@ -138,8 +141,10 @@ static flowdb_status commit_batch(flowdb *db, struct fl_chunk *chunk, uint8_t *f
                                .charge = charge,
                                .hashes = batch->hashes,
                                .count = batch->count,
-                               .puts = batch->puts > 0};
-    return fl_engine_commit(db, &commit);
+                               .puts = batch->puts};
+    status = fl_engine_commit(db, &commit);
+    fl_stats_end(&db->stats, db->env.clock, FL_CALL_WRITE, &timing);
+    return status;
 }
 
 static flowdb_status check_batch_write(flowdb *db, const flowdb_batch *batch) {
@@ -188,6 +193,7 @@ flowdb_status flowdb_write_batch_owned(flowdb *db, flowdb_batch *batch) {
 /* Commits one entry; keys and values up to the bounds. */
 static flowdb_status commit_one(flowdb *db, enum fl_op op, flowdb_slice key, int64_t ts,
                                 int64_t expire_at, flowdb_slice value) {
+    struct fl_timing timing = fl_stats_begin(&db->stats, db->env.clock, FL_CALL_WRITE);
     size_t size = fl_entry_size_of(key.size, value.size);
     struct fl_span span;
     flowdb_status status = fl_chunk_pool_span(&db->pool, FL_WAL_FRAME_HEADER + size, &span);
@@ -206,6 +212,7 @@ static flowdb_status commit_one(flowdb *db, enum fl_op op, flowdb_slice key, int
                                .puts = op == FL_OP_PUT};
     status = fl_engine_commit(db, &commit);
     fl_chunk_unref(span.chunk);
+    fl_stats_end(&db->stats, db->env.clock, FL_CALL_WRITE, &timing);
     return status;
 }
 

@@ -24,6 +24,7 @@ struct fl_event {
     uint64_t inputs, outputs;
     uint64_t bytes_in, bytes_out;
     uint64_t records_in, records_out;
+    uint64_t records_expired; /* of those that went in and did not come out */
 };
 
 /* One that has ended. */
@@ -45,6 +46,7 @@ struct fl_event_totals {
     uint64_t inputs, outputs;
     uint64_t bytes_in, bytes_out;
     uint64_t records_in, records_out;
+    uint64_t records_expired;
 };
 
 /* Guarded by the database's event_lock, which is innermost: it may be taken under any other. */

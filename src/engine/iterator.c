@@ -2,6 +2,8 @@
 #include "engine/result.h"
 #include "engine/scan.h"
 
+#define COUNT_EVERY 4096 /* records that an iterator returns between two looks at the statistics */
+
 /* What the next call has to do to get to its record. */
 enum step {
     STEP_BEGIN, /* seek to the start of the range */
@@ -15,6 +17,7 @@ struct flowdb_iterator {
     enum step step;
     size_t limit; /* SIZE_MAX where there is none */
     size_t returned;
+    size_t counted; /* of those, how many are in the statistics */
     struct fl_buffer key;
     flowdb_status failed; /* returned again and again until a seek succeeds */
     char *failure;        /* its sentence; owned, may be NULL */
@@ -88,6 +91,7 @@ flowdb_status flowdb_query(flowdb *db, const flowdb_range *range,
                            const flowdb_read_options *options, flowdb_result *out) {
     if (db == NULL || out == NULL)
         return fl_fail(FLOWDB_INVALID_ARGUMENT, "%s is NULL", db == NULL ? "db" : "out");
+    struct fl_timing timing = fl_stats_begin(&db->stats, db->env.clock, FL_CALL_QUERY);
     struct fl_scan scan;
     size_t limit;
     flowdb_status status = init_scan(db, range, options, &scan, &limit);
@@ -98,8 +102,11 @@ flowdb_status flowdb_query(flowdb *db, const flowdb_range *range,
     status = collect(&scan, limit, &builder);
     if (status == FLOWDB_OK)
         status = fl_result_builder_finish(&builder, out);
+    if (status == FLOWDB_OK)
+        fl_stats_read(&db->stats, &timing, out->count);
     fl_result_builder_deinit(&builder);
     fl_scan_deinit(&scan);
+    fl_stats_end(&db->stats, db->env.clock, FL_CALL_QUERY, &timing);
     return status;
 }
 
@@ -119,8 +126,18 @@ flowdb_status flowdb_scan(flowdb *db, const flowdb_range *range, const flowdb_re
         return status;
     }
     atomic_fetch_add(&db->iterators, 1);
+    fl_counters_add(&db->stats.counters, FL_COUNT_SCANS, 1);
     *out = iterator;
     return FLOWDB_OK;
+}
+
+/* Enters what was returned into the statistics: now and then, because a record takes less time than
+   that. */
+static void count_returned(flowdb_iterator *iterator) {
+    struct fl_stats *stats = &iterator->scan.db->stats;
+    fl_counters_add(&stats->counters, FL_COUNT_RECORDS_READ,
+                    iterator->returned - iterator->counted);
+    iterator->counted = iterator->returned;
 }
 
 void flowdb_iterator_destroy(flowdb_iterator *iterator) {
@@ -128,6 +145,7 @@ void flowdb_iterator_destroy(flowdb_iterator *iterator) {
         return;
     flowdb *db = iterator->scan.db;
     const struct fl_alloc *alloc = db->env.alloc;
+    count_returned(iterator);
     fl_scan_deinit(&iterator->scan);
     fl_buffer_deinit(&iterator->key);
     fl_release(alloc, iterator->failure);
@@ -166,9 +184,12 @@ static flowdb_status advance(flowdb_iterator *iterator) {
 static flowdb_status hand_out(flowdb_iterator *iterator, flowdb_record *record) {
     const struct fl_row *row = iterator->row;
     iterator->step = STEP_NEXT;
-    if (row == NULL)
+    if (row == NULL) {
+        count_returned(iterator);
         return FLOWDB_DONE;
-    iterator->returned++;
+    }
+    if (++iterator->returned - iterator->counted >= COUNT_EVERY)
+        count_returned(iterator);
     *record = (flowdb_record){
         .key = row->key, .ts = row->ts, .expire_at = row->expire_at, .value = row->value};
     return FLOWDB_OK;

@@ -160,8 +160,9 @@ flowdb_status fl_engine_list_ids(const flowdb *db, const char *dir, enum fl_file
 __attribute__((format(printf, 3, 4))) void fl_engine_log(const flowdb *db, flowdb_log_level level,
                                                          const char *format, ...);
 int64_t fl_engine_now(flowdb *db);
-/* What expired before this may be removed for good: now, but never further ahead of the time at open
-   than a steady clock says and a day more, so that a clock that jumped costs no data. */
+/* What expired before this may be removed for good: now or, where the clock is more than a day ahead
+   of what a steady one says since the open, what that one says. The next open ignores a stored time
+   that is so far ahead, and then what only the jump made expired is alive again. */
 int64_t fl_engine_purge_time(flowdb *db);
 uint64_t fl_engine_new_id(flowdb *db);
 /* The current version with a reference for the caller. */

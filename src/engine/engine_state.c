@@ -25,11 +25,12 @@ int64_t fl_engine_now(flowdb *db) {
 }
 
 int64_t fl_engine_purge_time(flowdb *db) {
-    int64_t elapsed = fl_clock_monotonic_us(db->env.clock) - db->opened_monotonic_us;
-    int64_t latest;
-    if (__builtin_add_overflow(db->opened_wall_us, elapsed + FL_DAY_US, &latest))
-        latest = INT64_MAX - 1;
-    return FL_MIN(fl_engine_now(db), latest);
+    int64_t elapsed_us = fl_clock_monotonic_us(db->env.clock) - db->opened_monotonic_us;
+    int64_t now_us = fl_engine_now(db), steady_us, trusted_us;
+    if (__builtin_add_overflow(db->opened_wall_us, elapsed_us, &steady_us) ||
+        __builtin_add_overflow(steady_us, FL_DAY_US, &trusted_us))
+        return now_us;
+    return now_us <= trusted_us ? now_us : steady_us;
 }
 
 uint64_t fl_engine_new_id(flowdb *db) {

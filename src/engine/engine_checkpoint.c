@@ -251,6 +251,8 @@ static flowdb_status make(struct checkpoint *checkpoint) {
     struct fl_fs *fs = checkpoint->env->fs;
     flowdb_status status = fl_fs_create_dirs(fs, checkpoint->parent);
     if (status == FLOWDB_OK)
+        status = fl_fs_sync_parents(fs, checkpoint->parent);
+    if (status == FLOWDB_OK)
         status = remove_partial(checkpoint);
     if (status != FLOWDB_OK)
         return status;

@@ -292,7 +292,10 @@ static flowdb_status recover(flowdb *db) {
     }
     atomic_store(&db->next_id, recovery.max_id + 1);
     set_clock(db, &recovery);
-    status = flush_recovered(db, &recovery);
+    if (recovery.is_new)
+        status = fl_fs_sync_parents(db->env.fs, db->wal_dir);
+    if (status == FLOWDB_OK)
+        status = flush_recovered(db, &recovery);
     if (status == FLOWDB_OK)
         status = first_version(db, &recovery, NULL, 0);
     if (status != FLOWDB_OK) {

@@ -51,6 +51,22 @@ flowdb_status fl_fs_create_dirs(struct fl_fs *fs, char *path) {
     return status;
 }
 
+flowdb_status fl_fs_sync_parents(struct fl_fs *fs, char *path) {
+    char *slash = strrchr(path, '/');
+    bool last = slash == NULL || slash == path;
+    if (!last)
+        *slash = '\0';
+    const char *parent = slash == path ? "/" : last ? "." : path;
+    flowdb_status status = fl_fs_sync_dir(fs, parent);
+    if (status == FLOWDB_READ_ONLY)
+        status = FLOWDB_OK;
+    if (status == FLOWDB_OK && !last)
+        status = fl_fs_sync_parents(fs, path);
+    if (!last)
+        *slash = '/';
+    return status;
+}
+
 static flowdb_status note_entry(void *context, const char *name) {
     bool *empty = context;
     (void)name;

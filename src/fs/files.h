@@ -15,6 +15,13 @@ char *fl_path_parent(const struct fl_alloc *alloc, const char *path);
    that goes on, and is as it was afterwards. */
 flowdb_status fl_fs_create_dirs(struct fl_fs *fs, char *path);
 
+/*
+ * Makes the entries of the path and of all directories above it durable: they may be the work of a
+ * process that died before it came to that. What this process may not read it did not create, nor
+ * did one like it. The path is written to as above.
+ */
+flowdb_status fl_fs_sync_parents(struct fl_fs *fs, char *path);
+
 /* Is the directory without entries? */
 flowdb_status fl_fs_is_empty_dir(struct fl_fs *fs, const char *path, bool *empty);
 

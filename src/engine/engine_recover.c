@@ -248,7 +248,9 @@ static flowdb_status check_empty(flowdb *db, const struct fl_recovery *recovery)
         if (status != FLOWDB_OK)
             return status;
         status = fl_wal_reader_next(&reader, &frame);
-        bool nothing = status == FLOWDB_DONE && !reader.torn;
+        /* A header that is not whole is what a crash leaves of a log just made, not of a longer one. */
+        bool nothing = status == FLOWDB_DONE && !reader.torn &&
+                       (reader.chunk != NULL || reader.size <= FL_WAL_FILE_HEADER);
         fl_wal_reader_close(&reader);
         if (!nothing)
             return fl_fail(FLOWDB_CORRUPTION,

@@ -133,17 +133,38 @@ static flowdb_status find_manifest(struct fl_survey *survey) {
     return status;
 }
 
-/* Without CURRENT there is no database, unless something is there that could be somebody's data. */
+static void pass_over(void *context, uint64_t offset, const char *what) {
+    (void)context;
+    (void)offset;
+    (void)what;
+}
+
+/* Does any manifest that can be read list a table? */
+static flowdb_status manifests_list_tables(struct fl_survey *survey, bool *listed) {
+    flowdb_status status = FLOWDB_OK;
+    for (size_t i = 0; i < survey->manifest_files.count && status == FLOWDB_OK && !*listed; i++) {
+        struct fl_salvaged_manifest manifest = {0};
+        status = fl_manifest_salvage(&survey->db->env, survey->db->config.data_dir,
+                                     survey->manifest_files.ids[i], pass_over, NULL, &manifest);
+        *listed = status == FLOWDB_OK && manifest.state.table_count > 0;
+        fl_salvaged_manifest_deinit(&manifest);
+    }
+    return status;
+}
+
+/* Without CURRENT there is no database, unless something is there that could be somebody's data. A
+   manifest that lists no table may be what a crash left of an open that was creating a database. */
 static flowdb_status check_there(struct fl_survey *survey) {
     bool current = false, data = false;
     char *path = fl_path_in(survey->db->env.alloc, survey->db->config.data_dir, "CURRENT");
     flowdb_status status =
         path != NULL ? fl_fs_exists(survey->db->env.fs, path, &current) : FLOWDB_NO_MEMORY;
     fl_release(survey->db->env.alloc, path);
-    if (status != FLOWDB_OK || current || survey->table_files.count > 0 ||
-        survey->manifest_files.count > 0)
+    if (status != FLOWDB_OK || current || survey->table_files.count > 0)
         return status;
-    status = fl_survey_logs_hold_data(survey, &data);
+    status = manifests_list_tables(survey, &data);
+    if (status == FLOWDB_OK && !data)
+        status = fl_survey_logs_hold_data(survey, &data);
     if (status == FLOWDB_OK && !data)
         status =
             fl_fail(FLOWDB_NOT_FOUND, "there is no database in %s", survey->db->config.data_dir);

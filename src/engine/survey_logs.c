@@ -15,8 +15,9 @@ struct chain {
     struct fl_survey *survey;
     uint64_t covered; /* up to here the tables have it */
     uint64_t last_seq;
-    bool any;     /* a frame was kept */
-    bool gap;     /* something may be missing in front of what comes next */
+    bool any;   /* a frame was kept */
+    bool gap;   /* something may be missing in front of what comes next */
+    bool ended; /* a log ended as a crash leaves it: no seal, and nothing says that one was there */
     bool lenient; /* nobody knows with what the logs began */
     bool cut;     /* something is missing: nothing from here on is kept */
 };
@@ -38,7 +39,8 @@ flowdb_status fl_survey_log_holds(struct fl_survey *survey, uint64_t id, bool *d
     if (status != FLOWDB_OK)
         return status;
     *data = reader.chunk == NULL
-                ? reader.size > 0
+                ? reader.size >
+                      FL_WAL_FILE_HEADER /* what a crash may leave of one just made has no more */
                 : fl_wal_reader_next(&reader, &frame) != FLOWDB_DONE || reader.torn;
     fl_wal_reader_close(&reader);
     return FLOWDB_OK;
@@ -86,6 +88,13 @@ static bool takes(struct chain *chain, const struct fl_wal_frame *frame, const c
     if (last <= chain->covered)
         return false;
     if (chain->gap && frame->first_seq > chain->last_seq + 1) {
+        if (chain->ended && !chain->lenient) {
+            fl_survey_tell(chain->survey, name, offset,
+                           "the logs end before this one, as a crash may leave them: it does not "
+                           "count");
+            chain->cut = true;
+            return false;
+        }
         if (!chain->lenient || chain->any) {
             fl_survey_report(chain->survey, name, offset,
                              "what follows here was written after something that is missing "
@@ -177,6 +186,7 @@ static flowdb_status walk_log(struct chain *chain, uint64_t id, bool named, uint
     fl_survey_name(FL_FILE_WAL, id, name);
     *next = file_after(survey, id);
     *next_named = false;
+    uint64_t problems = survey->problems;
     flowdb_status status = open_log(survey, id, &reader);
     if (status == FLOWDB_NOT_FOUND) {
         fl_survey_report(survey, name, 0, "the log is missing, which %s names",
@@ -201,6 +211,7 @@ static flowdb_status walk_log(struct chain *chain, uint64_t id, bool named, uint
         } else if (status == FLOWDB_OK) {
             chain->gap = true;
             status = check_end(chain, &reader, name);
+            chain->ended = survey->problems == problems;
         }
     }
     fl_wal_reader_close(&reader);

@@ -37,7 +37,11 @@ static void failing_release(void *context, void *memory) {
 static void *failing_map(void *context, size_t size) {
     struct failing_alloc *failing = context;
     const struct fl_alloc *system = fl_alloc_system();
-    return fails(failing) ? NULL : counted(failing, system->map(system->context, size));
+    if (fails(failing))
+        return NULL;
+    void *memory = failing->maps_heap ? fl_allocate_zeroed(system, 1, size)
+                                      : system->map(system->context, size);
+    return counted(failing, memory);
 }
 
 static void failing_unmap(void *context, void *memory, size_t size) {
@@ -45,7 +49,10 @@ static void failing_unmap(void *context, void *memory, size_t size) {
     const struct fl_alloc *system = fl_alloc_system();
     if (memory != NULL)
         failing->live--;
-    system->unmap(system->context, memory, size);
+    if (failing->maps_heap)
+        fl_release(system, memory);
+    else
+        system->unmap(system->context, memory, size);
 }
 
 void failing_alloc_init(struct failing_alloc *failing) {

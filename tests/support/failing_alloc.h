@@ -13,6 +13,7 @@ struct failing_alloc {
     uint64_t fail_at;       /* the call that fails, from 1; 0: none */
     bool persistent;        /* all after it fail too */
     _Atomic int64_t live;   /* allocations that are not released */
+    bool maps_heap; /* maps from the heap: cheaper where a test maps a thousand times a second */
 };
 
 void failing_alloc_init(struct failing_alloc *failing);

@@ -105,8 +105,14 @@ static flowdb_status fault_write_at(struct fl_file *file, uint64_t offset,
 
 static flowdb_status fault_sync(struct fl_file *file) {
     struct fault_file *mine = file_of(file);
-    CALL(mine->fault, FAULT_SYNC, mine->path,
-         mine->fault->skip_syncs ? FLOWDB_OK : fl_file_sync(mine->real));
+    struct fault_fs *fault = mine->fault;
+    bool fails = strikes(fault, FAULT_SYNC, mine->path);
+    flowdb_status status = FLOWDB_OK;
+    if (fails && fault->way == FAULT_HALFWAY && fault->sync_halfway != NULL)
+        fault->sync_halfway(fault->sync_halfway_context, mine->real);
+    else if ((!fails || fault->way == FAULT_AFTER) && !fault->skip_syncs)
+        status = fl_file_sync(mine->real);
+    return fails && status == FLOWDB_OK ? injected(fault, FAULT_SYNC, mine->path) : status;
 }
 
 static flowdb_status fault_truncate(struct fl_file *file, uint64_t size) {
@@ -184,7 +190,7 @@ static flowdb_status fault_open(struct fl_fs *fs, const char *path, enum fl_open
     if (fails && fault->way != FAULT_AFTER)
         return injected(fault, op, path);
     struct fl_file *real = NULL;
-    flowdb_status status = fl_fs_open(fl_fs_posix(), path, mode, &real);
+    flowdb_status status = fl_fs_open(fault->real, path, mode, &real);
     return open_result(fault, op, path, fails, status, real, file);
 }
 
@@ -194,45 +200,45 @@ static flowdb_status fault_lock(struct fl_fs *fs, const char *path, struct fl_fi
     if (fails && fault->way != FAULT_AFTER)
         return injected(fault, FAULT_LOCK, path);
     struct fl_file *real = NULL;
-    flowdb_status status = fl_fs_lock(fl_fs_posix(), path, &real);
+    flowdb_status status = fl_fs_lock(fault->real, path, &real);
     return open_result(fault, FAULT_LOCK, path, fails, status, real, lock);
 }
 
 static flowdb_status fault_create_dir(struct fl_fs *fs, const char *path) {
-    CALL(fault_of(fs), FAULT_CREATE_DIR, path, fl_fs_create_dir(fl_fs_posix(), path));
+    CALL(fault_of(fs), FAULT_CREATE_DIR, path, fl_fs_create_dir(fault_of(fs)->real, path));
 }
 
 static flowdb_status fault_remove(struct fl_fs *fs, const char *path) {
-    CALL(fault_of(fs), FAULT_REMOVE, path, fl_fs_remove(fl_fs_posix(), path));
+    CALL(fault_of(fs), FAULT_REMOVE, path, fl_fs_remove(fault_of(fs)->real, path));
 }
 
 static flowdb_status fault_remove_dir(struct fl_fs *fs, const char *path) {
-    CALL(fault_of(fs), FAULT_REMOVE_DIR, path, fl_fs_remove_dir(fl_fs_posix(), path));
+    CALL(fault_of(fs), FAULT_REMOVE_DIR, path, fl_fs_remove_dir(fault_of(fs)->real, path));
 }
 
 static flowdb_status fault_rename(struct fl_fs *fs, const char *from, const char *to) {
-    CALL(fault_of(fs), FAULT_RENAME, to, fl_fs_rename(fl_fs_posix(), from, to));
+    CALL(fault_of(fs), FAULT_RENAME, to, fl_fs_rename(fault_of(fs)->real, from, to));
 }
 
 static flowdb_status fault_link(struct fl_fs *fs, const char *from, const char *to) {
-    CALL(fault_of(fs), FAULT_LINK, to, fl_fs_link(fl_fs_posix(), from, to));
+    CALL(fault_of(fs), FAULT_LINK, to, fl_fs_link(fault_of(fs)->real, from, to));
 }
 
 static flowdb_status fault_list(struct fl_fs *fs, const char *path,
                                 flowdb_status (*each)(void *context, const char *name),
                                 void *context) {
-    CALL(fault_of(fs), FAULT_LIST, path, fl_fs_list(fl_fs_posix(), path, each, context));
+    CALL(fault_of(fs), FAULT_LIST, path, fl_fs_list(fault_of(fs)->real, path, each, context));
 }
 
 static flowdb_status fault_sync_dir(struct fl_fs *fs, const char *path) {
     CALL(fault_of(fs), FAULT_SYNC_DIR, path,
-         fault_of(fs)->skip_syncs ? FLOWDB_OK : fl_fs_sync_dir(fl_fs_posix(), path));
+         fault_of(fs)->skip_syncs ? FLOWDB_OK : fl_fs_sync_dir(fault_of(fs)->real, path));
 }
 
 static flowdb_status fault_exists(struct fl_fs *fs, const char *path, bool *exists) {
     if (strikes(fault_of(fs), FAULT_EXISTS, path))
         return injected(fault_of(fs), FAULT_EXISTS, path);
-    return fl_fs_exists(fl_fs_posix(), path, exists);
+    return fl_fs_exists(fault_of(fs)->real, path, exists);
 }
 
 static flowdb_status fault_free_space(struct fl_fs *fs, const char *path, uint64_t *bytes) {
@@ -240,7 +246,7 @@ static flowdb_status fault_free_space(struct fl_fs *fs, const char *path, uint64
         return injected(fault_of(fs), FAULT_FREE_SPACE, path);
     uint64_t told = atomic_load(&fault_of(fs)->free_bytes);
     if (told == UINT64_MAX)
-        return fl_fs_free_space(fl_fs_posix(), path, bytes);
+        return fl_fs_free_space(fault_of(fs)->real, path, bytes);
     *bytes = told;
     return FLOWDB_OK;
 }
@@ -248,7 +254,7 @@ static flowdb_status fault_free_space(struct fl_fs *fs, const char *path, uint64
 static flowdb_status fault_working_dir(struct fl_fs *fs, char *path, size_t size) {
     if (strikes(fault_of(fs), FAULT_WORKING_DIR, "."))
         return injected(fault_of(fs), FAULT_WORKING_DIR, ".");
-    return fl_fs_working_dir(fl_fs_posix(), path, size);
+    return fl_fs_working_dir(fault_of(fs)->real, path, size);
 }
 
 void fault_fs_init(struct fault_fs *fault) {
@@ -267,6 +273,7 @@ void fault_fs_init(struct fault_fs *fault) {
         .working_dir = fault_working_dir,
     };
     *fault = (struct fault_fs){.fs = {.ops = &ops},
+                               .real = fl_fs_posix(),
                                .ops = FAULT_MASK_ALL,
                                .status = FLOWDB_IO_ERROR,
                                .free_bytes = UINT64_MAX};

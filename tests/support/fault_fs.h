@@ -1,5 +1,5 @@
 /*
- * The real file system, with calls that fail on demand.
+ * The real file system, or another, with calls that fail on demand.
  *
  * Calls that the test is interested in are counted, and the Nth of them fails: with nothing done,
  * with everything done and only the answer lost, or with half of a write done.
@@ -41,13 +41,15 @@ enum fault_op {
 enum fault_way {
     FAULT_BEFORE,  /* nothing is done */
     FAULT_AFTER,   /* all is done; what it gave is taken back */
-    FAULT_HALFWAY, /* a write writes half of its bytes; others as FAULT_BEFORE */
+    FAULT_HALFWAY, /* a write writes half of its bytes, a sync does what sync_halfway does; others
+                      as FAULT_BEFORE */
     FAULT_WAYS
 };
 
 /* Thread-safe, but for changing its settings other than by arming and disarming. */
 struct fault_fs {
-    struct fl_fs fs; /* hand this out */
+    struct fl_fs fs;    /* hand this out */
+    struct fl_fs *real; /* that of the machine, unless the test puts another here */
 
     /* which calls count */
     uint32_t ops;          /* a mask */
@@ -61,6 +63,9 @@ struct fault_fs {
 
     /* Syncs that do not fail are not made: for tests of what the page cache holds. */
     bool skip_syncs;
+    /* What a sync that fails halfway does; NULL: nothing. */
+    void (*sync_halfway)(void *context, struct fl_file *real);
+    void *sync_halfway_context;
 
     /* What there is to write, as free_space tells it; UINT64_MAX: what there really is. */
     _Atomic uint64_t free_bytes;

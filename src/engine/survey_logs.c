@@ -88,10 +88,8 @@ static bool takes(struct chain *chain, const struct fl_wal_frame *frame, const c
     if (last <= chain->covered)
         return false;
     if (chain->gap && frame->first_seq > chain->last_seq + 1) {
-        if (chain->ended && !chain->lenient) {
-            fl_survey_tell(chain->survey, name, offset,
-                           "the logs end before this one, as a crash may leave them: it does not "
-                           "count");
+        /* Where nothing else is wrong either, an open drops it too, as it should. */
+        if (chain->ended && chain->survey->problems == 0) {
             chain->cut = true;
             return false;
         }

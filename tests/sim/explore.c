@@ -132,8 +132,9 @@ static void look_read_only(const struct spot *spot, struct life *life, const str
         fail_at(spot, life, left->loss, "a reader changed something");
 }
 
-static void print_problem(void *context, const char *file, uint64_t offset, const char *what) {
-    (void)context;
+static void note_problem(void *context, const char *file, uint64_t offset, const char *what) {
+    unsigned *problems = context;
+    ++*problems;
     fprintf(stderr, "%s @%" PRIu64 ": %s\n", file, offset, what);
 }
 
@@ -145,14 +146,15 @@ static void look_for_damage(const struct spot *spot, struct life *life, const st
     if (repairs && fl_fs_lock(&life->sim.fs, "/db/LOCK", &lock) == FLOWDB_OK)
         fl_file_close(lock);
     uint64_t before = sim_fs_fingerprint(&life->sim);
+    unsigned problems = 0;
     flowdb_status status =
-        repairs ? fl_engine_repair(life->config.data_dir, &life->env, print_problem, NULL)
-                : fl_engine_verify(life->config.data_dir, &life->env, print_problem, NULL);
-    if (status != FLOWDB_OK && (status != FLOWDB_NOT_FOUND || left->low > 0))
-        fail_at(spot, life, left->loss, repairs ? "repair finds damage" : "verify finds damage");
+        repairs ? fl_engine_repair(life->config.data_dir, &life->env, note_problem, &problems)
+                : fl_engine_verify(life->config.data_dir, &life->env, note_problem, &problems);
+    const char *what = repairs ? "repair finds damage" : "verify finds damage";
+    if (problems > 0 || (status != FLOWDB_OK && (status != FLOWDB_NOT_FOUND || left->low > 0)))
+        fail_at(spot, life, left->loss, what);
     if (sim_fs_fingerprint(&life->sim) != before)
-        fail_at(spot, life, left->loss,
-                repairs ? "repair changed something" : "verify changed something");
+        fail_at(spot, life, left->loss, "looking for damage changed something");
 }
 
 /* A few more calls, all of which must succeed and be seen. */

@@ -227,8 +227,10 @@ static flowdb_status enter_partition(struct table_source *source, uint32_t parti
     return fl_table_use_partition(source->table, partition, source->read.fill_cache, &source->use);
 }
 
+/* Gives back what was read ahead: a merge of many tables side by side has few under way at a time. */
 static flowdb_status end_of(struct table_source *source, flowdb_status status) {
     source->base.valid = false;
+    fl_buffer_deinit(&source->window.bytes);
     return status;
 }
 

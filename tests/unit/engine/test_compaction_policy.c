@@ -395,6 +395,13 @@ static void garbage_is_merged_with_what_it_hides(void **state) {
     assert_int_equal(choose(paper, chosen), 2);
     paper->policy.budget = 60 * MB;
     assert_int_equal(choose(paper, chosen), 0);
+    paper->policy.budget = UINT64_MAX;
+    /* What would have to be rewritten with the one is too much; the other lies alone. */
+    paper->tables[2].garbage = 80 * MB;
+    table = add(paper, ENGINE_NOW - 1000 * HOUR, ENGINE_NOW - 900 * HOUR, 200 * MB);
+    table->garbage = 150 * MB;
+    assert_int_equal(choose(paper, chosen), 1);
+    assert_int_equal(chosen[0], 4);
     end(paper, "garbage");
 }
 

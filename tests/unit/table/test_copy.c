@@ -163,7 +163,7 @@ static void a_block_that_ends_early_is_a_rare_one(void **state) {
     struct rows rows = {0};
     struct fl_table_properties properties;
     for (int i = 0; i < 4000; i++) {
-        char key[8], value[32];
+        char key[16], value[32];
         snprintf(key, sizeof key, "%05d", 2 * i + 1);
         snprintf(value, sizeof value, "%d", i * i);
         rows_put(&rows, key, 0, 5, value);
@@ -187,7 +187,7 @@ static void blocks_are_compressed_anew_for_another_codec(void **state) {
     struct rows rows = {0};
     struct fl_table_properties properties;
     for (int i = 0; i < 1000; i++) {
-        char key[8], value[40];
+        char key[16], value[40];
         snprintf(key, sizeof key, "%05d", i);
         snprintf(value, sizeof value, "%016" PRIx64 "%016" PRIx64, seeded_next(&dice),
                  seeded_next(&dice));

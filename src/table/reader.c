@@ -173,9 +173,14 @@ flowdb_status fl_table_load_block(struct fl_table *table, const struct fl_partit
 
 /* ---------------------------------------------------------------------------------------- get -- */
 
+/* A resident filter rules a key out at the price of a cache line; another is asked last. */
 bool fl_table_may_contain(struct fl_table *table, flowdb_slice key, uint64_t hash) {
-    return table->index.count > 0 && fl_slice_compare(key, table->min_key) >= 0 &&
-           fl_slice_compare(key, table->max_key) <= 0 && fl_table_filter_passes(table, hash);
+    bool resident = atomic_load_explicit(&table->filter, memory_order_relaxed) != NULL;
+    if (table->index.count == 0 || (resident && !fl_table_filter_passes(table, hash)))
+        return false;
+    return fl_slice_compare(key, table->min_key) >= 0 &&
+           fl_slice_compare(key, table->max_key) <= 0 &&
+           (resident || fl_table_filter_passes(table, hash));
 }
 
 /* What is asked for: a row of exactly this ts or, with `earlier`, else the last one before it. */

@@ -121,13 +121,12 @@ flowdb_status fl_table_use_partition(struct fl_table *table, uint32_t at, bool f
 
 /* ------------------------------------------------------------------------------------- filter -- */
 
-static flowdb_status region_init(struct fl_region *region, const struct fl_alloc *alloc,
-                                 size_t size) {
+static bool region_init(struct fl_region *region, const struct fl_alloc *alloc, size_t size) {
     region->mapped = size >= MAP_FROM;
     region->size = region->mapped ? (size + 4095) / 4096 * 4096 : size;
     region->data = region->mapped ? alloc->map(alloc->context, region->size)
                                   : fl_allocate(alloc, region->size);
-    return region->data != NULL ? FLOWDB_OK : fl_fail_memory("a filter", size);
+    return region->data != NULL;
 }
 
 static void region_deinit(struct fl_region *region, const struct fl_alloc *alloc) {
@@ -153,13 +152,12 @@ static size_t filter_charge(const struct fl_table *table) {
 static flowdb_status fill_filter(struct fl_table *table, struct fl_filter *filter) {
     struct fl_extent extent = table->filter_extent;
     struct fl_frame frame;
-    flowdb_status status =
-        region_init(&filter->region, filter->alloc, (size_t)extent.size + CACHE_LINE);
-    if (status != FLOWDB_OK)
-        return status;
+    size_t size = (size_t)extent.size + CACHE_LINE;
+    if (!region_init(&filter->region, filter->alloc, size))
+        return fl_fail_memory("a filter", size);
     uint8_t *aligned = filter->region.data;
     aligned += (CACHE_LINE - (uintptr_t)aligned % CACHE_LINE) % CACHE_LINE;
-    status = fl_table_read_bytes(table, extent, aligned);
+    flowdb_status status = fl_table_read_bytes(table, extent, aligned);
     if (status == FLOWDB_OK)
         status = fl_table_locate(table,
                                  fl_frame_parse(aligned, (size_t)extent.size, FL_FRAME_FILTER,
@@ -253,7 +251,7 @@ static struct fl_memo *make_memo(struct fl_table *table) {
     struct fl_region region;
     if (!reserve(table, charge))
         return NULL;
-    if (region_init(&region, table->env->alloc, size) != FLOWDB_OK) {
+    if (!region_init(&region, table->env->alloc, size)) {
         give_back(table, charge);
         return NULL;
     }

@@ -37,7 +37,7 @@ enum fl_json_status {
 
 struct fl_json_reader;
 
-/* `max_token` bounds a string or number, in bytes as written. NULL when memory is out. */
+/* `max_token` bounds a string or number, in bytes as written, to within 64. NULL when memory is out. */
 struct fl_json_reader *fl_json_reader_create(size_t max_token, fl_json_on_event *on_event,
                                              void *context);
 void fl_json_reader_destroy(struct fl_json_reader *reader); /* NULL is fine */

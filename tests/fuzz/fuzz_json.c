@@ -6,7 +6,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { TOKEN_MAX = 300, ERROR_ROOM = 200 };
+/* The bound holds to within a block. */
+enum { TOKEN_MAX = 300, TOKEN_SLACK = 64, ERROR_ROOM = 200 };
 
 /* What a reading came to. */
 struct reading {
@@ -27,7 +28,7 @@ static bool on_event(void *context, const struct fl_json_event *event) {
     bool closes = event->type == FL_JSON_END_OBJECT || event->type == FL_JSON_END_ARRAY;
     bool opens = event->type == FL_JSON_BEGIN_OBJECT || event->type == FL_JSON_BEGIN_ARRAY;
     reading->depth -= closes;
-    if (event->text.size > TOKEN_MAX || event->depth != reading->depth)
+    if (event->text.size > TOKEN_MAX + TOKEN_SLACK || event->depth != reading->depth)
         abort();
     reading->depth += opens;
     reading->events++;

@@ -56,10 +56,18 @@ static void open_database(struct model *model) {
     model_event(model, "open");
 }
 
+static void print_problem(void *context, const char *file, uint64_t offset, const char *what) {
+    (void)context;
+    fprintf(stderr, "model: %s at offset %llu: %s\n", file, (unsigned long long)offset, what);
+}
+
+/* What a close leaves verifies: index, filter and properties of each table are those of its rows. */
 static void close_database(struct model *model) {
     model_expect_status(model, FLOWDB_OK, flowdb_close(model->db), "close");
     model->db = NULL;
     model_event(model, "close");
+    model_expect_status(model, FLOWDB_OK, flowdb_verify(model->directory, print_problem, NULL),
+                        "verify");
 }
 
 static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *ftw) {

@@ -6,6 +6,7 @@
 #     make install   PREFIX=/usr/local DESTDIR=
 #     make bench     the benchmarks; ARGS= passes flags
 #     make bench-peers the same workloads on other stores, into docs/benchmarks.md; needs Rust
+#     make soak      the long tests, for hours; SOAK_TESTS=churn, SOAK_GIGABYTES= and SOAK_MINUTES=
 #     make check     layout, layers and linters
 #     make clean     removes build/
 #
@@ -18,7 +19,7 @@ ARGS =
 JOBS := $(shell nproc)
 RELEASE := build/release
 
-.PHONY: run build test install bench bench-peers check clean
+.PHONY: run build test install bench bench-peers soak check clean
 .PHONY: debug asan tsan fuzz coverage packages test-packages test-release test-asan test-tsan test-fuzz
 .PHONY: check-layers check-format check-lint
 # A build uses every core by itself, and two at once would write the same files.
@@ -93,6 +94,16 @@ fuzz:
 	cmake --preset fuzz --log-level=WARNING
 	cmake --build --preset fuzz -j $(JOBS)
 	scripts/fuzz build/fuzz/tests $(FUZZ_SECONDS)
+
+# What is run, and how to add to it: scripts/soak.
+SOAK_TESTS =
+SOAK_GIGABYTES = 50
+SOAK_MINUTES = 60
+soak: test-packages
+	cmake --preset release -DFLOWDB_TESTS=ON --log-level=WARNING
+	cmake --build --preset release -j $(JOBS)
+	SOAK_GIGABYTES=$(SOAK_GIGABYTES) SOAK_MINUTES=$(SOAK_MINUTES) \
+		scripts/soak $(RELEASE) $(SOAK_TESTS)
 
 clean:
 	rm -rf build

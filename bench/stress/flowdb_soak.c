@@ -1,0 +1,293 @@
+/* flowdb-soak: churns a database for an hour or more and watches its memory and space. */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "soak.h"
+
+static const char program[] = "flowdb-soak";
+
+/* What the run must keep to. */
+#define SPACE_CHURN_MAX 2.0
+#define SPACE_END_MAX 1.05
+enum { SAMPLE_SECONDS = 10, LASTING_TICKS = 500, RESIDENT_SLACK_PERCENT = 20 };
+
+static const char usage[] =
+    "Usage: flowdb-soak [OPTION]...\n"
+    "Overwrites, deletes, expires and reads for as long as it is told, with the engine's\n"
+    "own threads and its default configuration, and reports memory, files and space.\n\n"
+    "  --gigabytes N    written at least, as the caller counts (50)\n"
+    "  --minutes N      churned at least (60)\n"
+    "  --working-set N  megabytes of keys that are overwritten (2000)\n"
+    "  --ttl N          seconds after which the series' points expire (120)\n"
+    "  --seed N         of what is written and read (from the clock, and printed)\n"
+    "  --dir PATH       where the database is made (TMPDIR, or /tmp)\n"
+    "  --csv FILE       writes the samples there\n"
+    "  --keep           do not remove the database at the end\n"
+    "  --help           shows this\n\n"
+    "Ends with 1 where a read was wrong, a call failed, tables took over 2.0 times what a\n"
+    "fresh copy takes (1.05 after compacting), or memory passed what the configuration allows.\n";
+
+/* memtable x (1 + frozen) + cache + index + batches in flight, and a fifth more. */
+static uint64_t resident_allowed(const struct soak *soak) {
+    flowdb_config config = flowdb_config_default();
+    uint64_t megabytes = (uint64_t)config.memtable_size_mb * (1 + config.max_frozen_memtables) +
+                         config.block_cache_capacity_mb + config.index_memory_budget_mb + 1;
+    return soak->baseline_bytes + megabytes * 1024 * 1024 * (100 + RESIDENT_SLACK_PERCENT) / 100;
+}
+
+static void open_database(struct soak *soak) {
+    flowdb_config config = flowdb_config_default();
+    config.data_dir = soak->data_dir;
+    if (!soak_expect(soak, flowdb_open(&config, &soak->db), "flowdb_open"))
+        exit(1);
+}
+
+/* --------------------------------------------------------------------------------- samples -- */
+
+struct sampler {
+    struct soak *soak;
+    FILE *csv; /* NULL: none */
+    uint64_t last_ns, last_records;
+};
+
+static void print_heads(struct sampler *sampler) {
+    printf("%8s %9s %11s %9s %7s %9s %9s %8s %9s %9s\n", "seconds", "GB", "records/s", "RSS MB",
+           "files", "tables MB", "ideal MB", "x ideal", "pause ms", "checks");
+    if (sampler->csv != NULL)
+        fprintf(sampler->csv, "seconds,bytes_written,records_written,records_per_second,"
+                              "resident_bytes,baseline_bytes,files,table_bytes,disk_bytes,"
+                              "live_key_records,live_series_records,ideal_bytes,space,pause_ms,"
+                              "checks\n");
+}
+
+static void sample(struct sampler *sampler) {
+    struct soak *soak = sampler->soak;
+    uint64_t now = tool_now_ns(), keys, series, records = soak->records;
+    double seconds = (double)(now - soak->started_ns) / 1e9,
+           rate =
+               (double)(records - sampler->last_records) * 1e9 / (double)(now - sampler->last_ns);
+    struct tool_usage used = tool_folder_usage(soak->data_dir);
+    uint64_t resident = tool_resident_bytes(), pause = atomic_exchange(&soak->pause_ns, 0);
+    soak_count_live(soak, &keys, &series);
+    double ideal =
+               (double)keys * soak->key_record_bytes + (double)series * soak->series_record_bytes,
+           space = ideal > 0 ? (double)used.table_bytes / ideal : 0;
+    if (space > soak->space_max)
+        soak->space_max = space;
+    if (resident > soak->resident_max)
+        soak->resident_max = resident;
+    if (pause > soak->pause_max_ns)
+        soak->pause_max_ns = pause;
+    printf("%8.0f %9.2f %11.0f %9.0f %7" PRIu64 " %9.0f %9.0f %8.2f %9.1f %9" PRIu64 "\n", seconds,
+           (double)soak->bytes / 1e9, rate, (double)resident / 1e6, used.files,
+           (double)used.table_bytes / 1e6, ideal / 1e6, space, (double)pause / 1e6,
+           (uint64_t)soak->checks);
+    fflush(stdout);
+    if (sampler->csv != NULL) {
+        fprintf(sampler->csv,
+                "%.1f,%" PRIu64 ",%" PRIu64 ",%.0f,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64
+                ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%.0f,%.4f,%.3f,%" PRIu64 "\n",
+                seconds, (uint64_t)soak->bytes, records, rate, resident, soak->baseline_bytes,
+                used.files, used.table_bytes, used.bytes, keys, series, ideal, space,
+                (double)pause / 1e6, (uint64_t)soak->checks);
+        fflush(sampler->csv);
+    }
+    sampler->last_ns = now;
+    sampler->last_records = records;
+}
+
+/* ---------------------------------------------------------------------------------- phases -- */
+
+static void start(struct soak *soak, struct soak_thread *threads, unsigned count,
+                  void *(*run)(void *)) {
+    for (unsigned i = 0; i < count; i++) {
+        threads[i].soak = soak;
+        threads[i].index = i;
+        threads[i].random.state = tool_mix(soak->options.seed + i);
+        if (pthread_create(&threads[i].thread, NULL, run, &threads[i]) != 0) {
+            fprintf(stderr, "cannot start a thread\n");
+            exit(1);
+        }
+    }
+}
+
+static void join(struct soak_thread *threads, unsigned count) {
+    for (unsigned i = 0; i < count; i++)
+        pthread_join(threads[i].thread, NULL);
+}
+
+/* Every key once, and enough ticks to measure what theirs take. */
+static void fill(struct soak *soak) {
+    struct soak_thread threads[SOAK_WRITERS];
+    start(soak, threads, SOAK_WRITERS, soak_fill);
+    join(threads, SOAK_WRITERS);
+    soak_write_lasting(&threads[0], LASTING_TICKS);
+    atomic_store(&soak->keep_series, false);
+    soak_copy(soak);
+    printf("%" PRIu64 " keys of %u points filled; a fresh copy takes %.2f bytes for a record of "
+           "theirs, %.2f for one of a series\n",
+           soak->group_count * SOAK_GROUP_KEYS, SOAK_KEY_POINTS, soak->key_record_bytes,
+           soak->series_record_bytes);
+}
+
+static void churn(struct soak *soak, struct sampler *sampler) {
+    struct soak_thread writers[SOAK_WRITERS], verifier[1];
+    uint64_t begun = tool_now_ns(), next = begun;
+    sampler->last_ns = begun;
+    sampler->last_records = soak->records;
+    atomic_store(&soak->pause_ns, 0);
+    print_heads(sampler);
+    start(soak, writers, SOAK_WRITERS, soak_churn);
+    start(soak, verifier, 1, soak_verify);
+    while (!atomic_load(&soak->stop)) {
+        next += (uint64_t)SAMPLE_SECONDS * 1000000000;
+        while (tool_now_ns() < next && !atomic_load(&soak->stop))
+            tool_sleep_ms(100);
+        sample(sampler);
+        if (soak->bytes >= soak->options.gigabytes * 1000000000 &&
+            tool_now_ns() - begun >= soak->options.minutes * 60 * UINT64_C(1000000000))
+            atomic_store(&soak->stop, true);
+    }
+    join(writers, SOAK_WRITERS);
+    join(verifier, 1);
+}
+
+/* Waits until nothing expires any more, so that the copy holds what the database does. */
+static void settle(struct soak *soak) {
+    struct soak_thread thread = {.soak = soak};
+    soak_write_lasting(&thread, LASTING_TICKS);
+    printf("waiting %u s for what has a time to expire\n", soak->options.ttl_seconds + 1);
+    fflush(stdout);
+    tool_sleep_ms((soak->options.ttl_seconds + 1) * 1000);
+    soak_verify_all(soak);
+    if (!soak_expect(soak, flowdb_compact_all(soak->db), "flowdb_compact_all"))
+        return;
+    soak_verify_all(soak);
+    uint64_t bytes = tool_folder_usage(soak->data_dir).table_bytes, ideal = soak_copy(soak);
+    if (ideal > 0)
+        soak->space_end = (double)bytes / (double)ideal;
+    printf("compacted: %.1f MB in tables; a fresh copy of what is alive: %.1f MB\n",
+           (double)bytes / 1e6, (double)ideal / 1e6);
+}
+
+/* ------------------------------------------------------------------------------------ main -- */
+
+static bool within(const char *what, double value, double limit, const char *unit) {
+    printf("%-34s %10.3f%s, at most %.3f%s: %s\n", what, value, unit, limit, unit,
+           value <= limit ? "kept" : "NOT KEPT");
+    return value <= limit;
+}
+
+static int report(const struct soak *soak) {
+    bool kept = !atomic_load(&soak->failed);
+    printf("\n%.1f GB in %" PRIu64 " records, %" PRIu64 " reads checked, longest write %.1f ms\n",
+           (double)soak->bytes / 1e9, (uint64_t)soak->records, (uint64_t)soak->checks,
+           (double)soak->pause_max_ns / 1e6);
+    kept = within("space while churned, x ideal", soak->space_max, SPACE_CHURN_MAX, "") && kept;
+    kept = within("space after compacting, x ideal", soak->space_end, SPACE_END_MAX, "") && kept;
+    kept = within("resident memory", (double)soak->resident_max / 1e6,
+                  (double)resident_allowed(soak) / 1e6, " MB") &&
+           kept;
+    printf("(of it %.1f MB the model of what was written)\n", (double)soak->baseline_bytes / 1e6);
+    printf(atomic_load(&soak->failed) ? "a read or a call went wrong\n" : "every read was right\n");
+    return kept ? 0 : 1;
+}
+
+static void parse(struct soak_options *options, int count, char **arguments) {
+    static const struct option known[] = {{"gigabytes", required_argument, NULL, 'g'},
+                                          {"minutes", required_argument, NULL, 'm'},
+                                          {"working-set", required_argument, NULL, 'w'},
+                                          {"ttl", required_argument, NULL, 't'},
+                                          {"seed", required_argument, NULL, 'e'},
+                                          {"dir", required_argument, NULL, 'd'},
+                                          {"csv", required_argument, NULL, 'c'},
+                                          {"keep", no_argument, NULL, 'k'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+    opterr = 0;
+    for (int option; (option = getopt_long(count, arguments, ":", known, NULL)) != -1;)
+        switch (option) {
+        case 'g':
+            options->gigabytes = tool_parse_number(program, "--gigabytes", optarg, 0, 1000000);
+            break;
+        case 'm':
+            options->minutes = tool_parse_number(program, "--minutes", optarg, 0, 1000000);
+            break;
+        case 'w':
+            options->working_set_mb =
+                tool_parse_number(program, "--working-set", optarg, 1, 1000000);
+            break;
+        case 't':
+            options->ttl_seconds = (unsigned)tool_parse_number(program, "--ttl", optarg, 1, 86400);
+            break;
+        case 'e':
+            options->seed = tool_parse_number(program, "--seed", optarg, 0, UINT64_MAX);
+            break;
+        case 'd':
+            options->folder = optarg;
+            break;
+        case 'c':
+            options->csv = optarg;
+            break;
+        case 'k':
+            options->keep = true;
+            break;
+        case 'h':
+            printf("%s", usage);
+            exit(0);
+        case ':':
+            tool_refuse(program, "%s needs a value", arguments[optind - 1]);
+        default:
+            tool_refuse(program, "unknown option '%s'", arguments[optind - 1]);
+        }
+    if (optind < count)
+        tool_refuse(program, "unknown argument '%s'", arguments[optind]);
+}
+
+static FILE *open_csv(const char *path) {
+    FILE *file = path != NULL ? fopen(path, "w") : NULL;
+    if (path != NULL && file == NULL)
+        tool_refuse(program, "cannot write %s: %s", path, strerror(errno));
+    return file;
+}
+
+int main(int count, char **arguments) {
+    struct soak *soak = tool_allocate(sizeof *soak);
+    soak->options = (struct soak_options){.gigabytes = 50,
+                                          .minutes = 60,
+                                          .working_set_mb = 2000,
+                                          .ttl_seconds = 120,
+                                          .seed = tool_mix((uint64_t)tool_wall_us()) >> 32};
+    parse(&soak->options, count, arguments);
+    struct sampler sampler = {.soak = soak, .csv = open_csv(soak->options.csv)};
+    tool_folder_create(program, soak->options.folder, program, soak->folder);
+    snprintf(soak->data_dir, sizeof soak->data_dir, "%.480s/data", soak->folder);
+    snprintf(soak->ideal_dir, sizeof soak->ideal_dir, "%.480s/ideal", soak->folder);
+    soak_model_init(soak);
+    soak->baseline_bytes = tool_resident_bytes();
+    soak->started_ns = tool_now_ns();
+    printf("flowdb-soak %s: seed %" PRIu64 ", %" PRIu64 " GB and %" PRIu64 " minutes, in %s\n",
+           flowdb_version(), soak->options.seed, soak->options.gigabytes, soak->options.minutes,
+           soak->data_dir);
+    fflush(stdout);
+    open_database(soak);
+    fill(soak);
+    if (!atomic_load(&soak->failed))
+        churn(soak, &sampler);
+    if (!atomic_load(&soak->failed))
+        settle(soak);
+    soak_expect(soak, flowdb_close(soak->db), "flowdb_close");
+    int status = report(soak);
+    if (sampler.csv != NULL)
+        fclose(sampler.csv);
+    if (soak->options.keep || status != 0)
+        printf("the database is in %s\n", soak->data_dir);
+    else
+        tool_folder_remove(soak->folder);
+    soak_model_deinit(soak);
+    free(soak);
+    return status;
+}

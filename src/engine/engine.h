@@ -206,8 +206,10 @@ flowdb_status fl_engine_sync_log(flowdb *db, struct fl_wal_writer *writer);
 flowdb_status fl_engine_sync(flowdb *db);
 /* The same for what lies before a position; shares the work of whoever is at it. */
 flowdb_status fl_engine_sync_to(flowdb *db, const struct fl_wal_position *position);
-/* Hands what is buffered to the kernel. */
+/* Hands what is buffered to the kernel. A log that cannot be cut back after a failure stops writes. */
 flowdb_status fl_engine_drain(flowdb *db);
+/* The same; the caller holds commit_lock. */
+flowdb_status fl_engine_drain_locked(flowdb *db);
 /* Closes and removes the oldest log; its memtable is in a table. */
 void fl_engine_retire_log(flowdb *db);
 

@@ -152,7 +152,7 @@ static flowdb_status create_dirs(struct checkpoint *checkpoint) {
 static flowdb_status note_logs(struct checkpoint *checkpoint) {
     flowdb *db = checkpoint->db;
     pthread_mutex_lock(&db->commit_lock);
-    flowdb_status status = fl_wal_drain(db->logs[db->log_count - 1].writer);
+    flowdb_status status = fl_engine_drain_locked(db);
     for (size_t i = 0; i < db->log_count && status == FLOWDB_OK; i++) {
         if (db->logs[i].id >= checkpoint->state.log)
             checkpoint->logs[checkpoint->log_count++] =

@@ -27,6 +27,14 @@ flowdb_status fl_engine_create_log(flowdb *db, uint64_t previous, struct fl_log 
     return status;
 }
 
+flowdb_status fl_engine_drain_locked(flowdb *db) {
+    struct fl_wal_writer *writer = db->logs[db->log_count - 1].writer;
+    flowdb_status status = fl_wal_drain(writer);
+    if (status != FLOWDB_OK && fl_wal_broken(writer))
+        fl_engine_stop_writes(db, "a log could not be cut back after a failed write");
+    return status;
+}
+
 /* The logs that a sync has to go through, and how far it will then reach. */
 struct sync_plan {
     struct fl_wal_writer *writers[FL_LOGS_MAX];
@@ -41,7 +49,7 @@ static flowdb_status plan_sync(flowdb *db, struct sync_plan *plan) {
     flowdb_status status = FLOWDB_OK;
     plan->count = 0;
     struct fl_log *active = &db->logs[db->log_count - 1];
-    status = fl_wal_drain(active->writer);
+    status = fl_engine_drain_locked(db);
     plan->position =
         (struct fl_wal_position){.log = active->id, .offset = fl_wal_written(active->writer)};
     plan->seq = db->next_seq - 1;
@@ -118,7 +126,7 @@ flowdb_status fl_engine_sync_to(flowdb *db, const struct fl_wal_position *positi
 
 flowdb_status fl_engine_drain(flowdb *db) {
     pthread_mutex_lock(&db->commit_lock);
-    flowdb_status status = fl_wal_drain(db->logs[db->log_count - 1].writer);
+    flowdb_status status = fl_engine_drain_locked(db);
     pthread_mutex_unlock(&db->commit_lock);
     return status;
 }

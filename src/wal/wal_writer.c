@@ -85,13 +85,18 @@ static void write_zeros_ahead(struct fl_wal_writer *writer, uint64_t end) {
         writer->zeroed += ZERO_STEP;
 }
 
-/* Cuts off what a failed write may have left, so that the log ends where it did. */
-static void cut_back(struct fl_wal_writer *writer) {
+/*
+ * Cuts off what a failed write may have left, so that the log ends where it did. A full disk takes a
+ * beginning of a frame, which is none; after any other failure the frame may be whole, and must not
+ * be found there after a power cut.
+ */
+static void cut_back(struct fl_wal_writer *writer, flowdb_status status) {
     char sentence[512];
     snprintf(sentence, sizeof sentence, "%s", flowdb_last_error());
-    if (fl_file_truncate(writer->file, writer->written) == FLOWDB_OK)
+    bool cut = fl_file_truncate(writer->file, writer->written) == FLOWDB_OK;
+    if (cut)
         writer->zeroed = writer->written;
-    else
+    if (!cut || (status != FLOWDB_NO_SPACE && fl_wal_sync(writer) != FLOWDB_OK))
         writer->broken = true;
     fl_fail(FLOWDB_IO_ERROR, "%s", sentence);
 }
@@ -106,7 +111,7 @@ static flowdb_status write_parts(struct fl_wal_writer *writer, const struct iove
     write_zeros_ahead(writer, end);
     flowdb_status status = fl_file_write_at(writer->file, writer->written, parts, count);
     if (status != FLOWDB_OK) {
-        cut_back(writer);
+        cut_back(writer, status);
         return status;
     }
     writer->written = end;

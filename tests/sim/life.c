@@ -192,7 +192,12 @@ void life_choose_call(struct life *life, struct seeded *random, struct life_call
     uint32_t dice = seeded_below(random, total);
     while (dice >= weights[kind])
         dice -= weights[kind++];
-    *call = (struct life_call){.kind = (enum life_call_kind)kind, .count = 1};
+    life_choose_call_of(life, random, (enum life_call_kind)kind, call);
+}
+
+void life_choose_call_of(struct life *life, struct seeded *random, enum life_call_kind kind,
+                         struct life_call *call) {
+    *call = (struct life_call){.kind = kind, .count = 1};
     if (kind == LIFE_WRITE || kind == LIFE_BATCH || kind == LIFE_OWNED_BATCH)
         call->count = 1 + seeded_below(random, life->large ? 2 : ORACLE_ENTRIES);
     for (size_t i = 0; i < call->count; i++)
@@ -316,6 +321,7 @@ static flowdb_status run_writing_call(struct life *life, const struct life_call 
         return run_writing(life, call);
     bool there = expect_write(life, call);
     life->flying = life->acknowledged + 1;
+    uint64_t failures = life->fault.failures;
     flowdb_status status = run_writing(life, call);
     if (!there && status == FLOWDB_OK)
         return fl_fail(FLOWDB_CORRUPTION, "what is not there was patched");
@@ -329,7 +335,9 @@ static flowdb_status run_writing_call(struct life *life, const struct life_call 
     if (life->config.wal_sync != FLOWDB_SYNC_BUFFERED)
         life->drained = life->acknowledged;
     bool due = now_us(life) >= life->sync_due_us;
-    if (life->config.wal_sync == FLOWDB_SYNC_ALWAYS || due)
+    /* Where the buffer could not be drained the write is good, but not safe. */
+    bool synced = due && life->fault.failures == failures;
+    if (life->config.wal_sync == FLOWDB_SYNC_ALWAYS || synced)
         note_durable(life);
     if (due)
         reset_due(life);
@@ -378,7 +386,6 @@ static flowdb_status run_reopen(struct life *life) {
     if (status == FLOWDB_OK)
         note_durable(life);
     flowdb_status opened = life_open(life);
-    life->open_failed = opened != FLOWDB_OK;
     return opened != FLOWDB_OK ? opened : status;
 }
 

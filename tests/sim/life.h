@@ -69,7 +69,7 @@ struct life {
     unsigned checkpoints; /* tried so far; each has a number of its own */
     unsigned checkpoint;  /* the last that came about; 0: none */
     struct oracle_state checkpoint_state;
-    bool open_failed;   /* a reopen met a fault: the handle is gone */
+    bool reopened;      /* for whoever sets it: the last call closed and opened */
     char trace[32][96]; /* the last calls; a ring */
     size_t traced;
 };
@@ -91,6 +91,8 @@ flowdb_status life_open(struct life *life);
 /* The status as it is; what it means for the oracle is noted. */
 flowdb_status life_run(struct life *life, const struct life_call *call);
 void life_choose_call(struct life *life, struct seeded *random, struct life_call *call);
+void life_choose_call_of(struct life *life, struct seeded *random, enum life_call_kind kind,
+                         struct life_call *call);
 
 /*
  * What there is to read, by one scan and some points, is one of the states from `low` to `high`:

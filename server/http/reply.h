@@ -26,10 +26,12 @@ struct fl_http_source {
 };
 
 struct fl_http_reply {
-    unsigned status; /* 0 = not decided yet */
-    bool close;      /* the connection ends with this answer */
-    bool challenge;  /* a 401: names how to authenticate */
-    char allow[48];  /* the methods that a 405 names */
+    unsigned status;    /* 0 = not decided yet */
+    bool close;         /* the connection ends with this answer */
+    bool challenge;     /* a 401: names how to authenticate */
+    char allow[48];     /* the methods that a 405 names */
+    const char *type;   /* Content-Type; NULL: application/json */
+    const char *policy; /* Content-Security-Policy; NULL: nothing may be loaded */
     struct fl_output body;
     struct fl_http_source *source; /* owned; NULL = the body is whole */
 };

@@ -61,6 +61,7 @@ struct fl_http_request {
     const struct fl_http_service *service;
     const struct fl_http_route *route;
     struct fl_http_params params;
+    flowdb_slice accept; /* the Accept header; valid as long as the request */
     struct fl_http_reply reply;
     void *state; /* the handler's own */
 };

@@ -115,7 +115,7 @@ class Messages(ServerTest):
                 self.assertTrue(connection.is_closed())
 
     def test_an_unknown_content_encoding_is_415(self):
-        for encoding in ("gzip", "br", "identity, gzip", "x"):
+        for encoding in ("br", "br", "identity, gzip", "x"):
             self.assert_error(self.request("POST", "/write", BODY,
                                            [("Content-Encoding", encoding)]), 415)
         self.assertEqual(self.query(), [])

@@ -59,6 +59,12 @@ flowdb_status fl_compaction_choose(const struct fl_alloc *alloc,
                                    const struct fl_compaction_table *tables, size_t count,
                                    size_t *chosen, size_t *chosen_count);
 
+/* How many tables it would choose for their size, if it went on choosing without merging any. */
+flowdb_status fl_compaction_count_waiting(const struct fl_alloc *alloc,
+                                          const struct fl_compaction_policy *policy,
+                                          const struct fl_compaction_table *tables, size_t count,
+                                          size_t *waiting);
+
 /* ---- compaction_pick.c ---- */
 
 struct fl_compaction {
@@ -73,6 +79,10 @@ struct fl_compaction {
    from. compaction->input_count is 0 where there is nothing to do. */
 flowdb_status fl_compaction_pick(flowdb *db, const struct fl_version *version,
                                  struct fl_table **inputs, struct fl_compaction *compaction);
+
+/* How many tables of the version wait to be merged with others of their size, whatever the disk has
+   room for. */
+flowdb_status fl_compaction_backlog(flowdb *db, const struct fl_version *version, size_t *tables);
 
 /* ---- compaction_hide.c: questions of what lies outside a compaction, in the same version ---- */
 

@@ -39,8 +39,9 @@ static uint64_t deleted_part(const struct fl_table_properties *properties) {
     return 2 * properties->delete_count * row;
 }
 
-static void describe(const struct fl_version *version, const struct fl_table *table, int64_t now_us,
-                     int64_t purge_us, struct fl_buffer *key, struct fl_compaction_table *out) {
+/* All but the garbage. */
+static void describe(const struct fl_table *table, int64_t now_us,
+                     struct fl_compaction_table *out) {
     const struct fl_table_properties *properties = fl_table_properties(table);
     *out = (struct fl_compaction_table){.id = fl_table_id(table),
                                         .min_key = fl_table_min_key(table),
@@ -55,6 +56,14 @@ static void describe(const struct fl_version *version, const struct fl_table *ta
         return;
     out->min_ts = properties->min_ts;
     out->max_ts = properties->max_ts;
+}
+
+static void count_garbage(const struct fl_version *version, const struct fl_table *table,
+                          int64_t purge_us, struct fl_buffer *key,
+                          struct fl_compaction_table *out) {
+    const struct fl_table_properties *properties = fl_table_properties(table);
+    if (properties->row_count == 0)
+        return;
     uint64_t garbage = expired_part(properties, purge_us, out->bytes) + deleted_part(properties) +
                        covered_part(version, table, out->bytes, key);
     out->garbage = FL_MIN(garbage, out->bytes);
@@ -82,8 +91,10 @@ static flowdb_status choose(flowdb *db, const struct fl_version *version,
     size_t chosen[FL_COMPACTION_INPUTS_MAX];
     int64_t purge_us = fl_engine_purge_time(db);
     fl_buffer_init(&key, version->alloc);
-    for (size_t i = 0; i < version->table_count; i++)
-        describe(version, version->tables[i], policy->now_us, purge_us, &key, &tables[i]);
+    for (size_t i = 0; i < version->table_count; i++) {
+        describe(version->tables[i], policy->now_us, &tables[i]);
+        count_garbage(version, version->tables[i], purge_us, &key, &tables[i]);
+    }
     fl_buffer_deinit(&key);
     flowdb_status status =
         fl_compaction_choose(version->alloc, policy, tables, version->table_count, chosen, count);
@@ -92,15 +103,36 @@ static flowdb_status choose(flowdb *db, const struct fl_version *version,
     return status;
 }
 
-flowdb_status fl_compaction_pick(flowdb *db, const struct fl_version *version,
-                                 struct fl_table **inputs, struct fl_compaction *compaction) {
-    struct fl_compaction_policy policy = {
+static struct fl_compaction_policy policy_of(flowdb *db, uint64_t budget) {
+    return (struct fl_compaction_policy){
         .now_us = fl_engine_now(db),
         .bucket_us = (int64_t)db->config.time_bucket_secs * 1000000,
         .threshold = db->config.compaction_threshold,
         .small_bytes = ((uint64_t)db->config.memtable_size_mb << 20) / SMALL_PART,
         .output_bytes = FL_COMPACTION_OUTPUT,
-        .budget = fl_engine_compaction_budget(db)};
+        .budget = budget};
+}
+
+flowdb_status fl_compaction_backlog(flowdb *db, const struct fl_version *version, size_t *tables) {
+    *tables = 0;
+    if (version->table_count == 0)
+        return FLOWDB_OK;
+    struct fl_compaction_policy policy = policy_of(db, UINT64_MAX);
+    size_t size = version->table_count * sizeof(struct fl_compaction_table);
+    struct fl_compaction_table *all = fl_allocate(version->alloc, size);
+    if (all == NULL)
+        return fl_fail_memory("counting what to compact", size);
+    for (size_t i = 0; i < version->table_count; i++)
+        describe(version->tables[i], policy.now_us, &all[i]);
+    flowdb_status status =
+        fl_compaction_count_waiting(version->alloc, &policy, all, version->table_count, tables);
+    fl_release(version->alloc, all);
+    return status;
+}
+
+flowdb_status fl_compaction_pick(flowdb *db, const struct fl_version *version,
+                                 struct fl_table **inputs, struct fl_compaction *compaction) {
+    struct fl_compaction_policy policy = policy_of(db, fl_engine_compaction_budget(db));
     *compaction = (struct fl_compaction){.inputs = inputs};
     if (version->table_count == 0)
         return FLOWDB_OK;

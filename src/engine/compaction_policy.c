@@ -258,6 +258,48 @@ static size_t choose_garbage(const struct fl_compaction_policy *policy,
     return 0;
 }
 
+/* The tables in their units; the caller releases *places, which the units lie behind. */
+static flowdb_status place_tables(const struct fl_alloc *alloc,
+                                  const struct fl_compaction_policy *policy,
+                                  const struct fl_compaction_table *tables, size_t count,
+                                  struct place **placed, struct unit **units, size_t *unit_count) {
+    size_t size = count * (sizeof(struct place) + sizeof(struct unit));
+    struct place *places = fl_allocate(alloc, size);
+    if (places == NULL)
+        return fl_fail_memory("choosing what to compact", size);
+    for (size_t i = 0; i < count; i++)
+        places[i] = (struct place){
+            .table = &tables[i],
+            .window = fl_compaction_window(tables[i].max_ts, policy->now_us, policy->bucket_us)};
+    *placed = places;
+    *units = (struct unit *)(void *)(places + count);
+    *unit_count = make_units(policy, places, count, *units);
+    return FLOWDB_OK;
+}
+
+flowdb_status fl_compaction_count_waiting(const struct fl_alloc *alloc,
+                                          const struct fl_compaction_policy *policy,
+                                          const struct fl_compaction_table *tables, size_t count,
+                                          size_t *waiting) {
+    *waiting = 0;
+    if (count == 0)
+        return FLOWDB_OK;
+    struct place *places;
+    struct unit *units;
+    size_t unit_count;
+    flowdb_status status = place_tables(alloc, policy, tables, count, &places, &units, &unit_count);
+    if (status != FLOWDB_OK)
+        return status;
+    for (size_t first = 0; first < unit_count;) {
+        size_t n = similar_units(policy, &units[first], unit_count - first);
+        for (size_t i = first; n >= policy->threshold && i < first + n; i++)
+            *waiting += units[i].tables;
+        first += FL_MAX(n, 1);
+    }
+    fl_release(alloc, places);
+    return FLOWDB_OK;
+}
+
 flowdb_status fl_compaction_choose(const struct fl_alloc *alloc,
                                    const struct fl_compaction_policy *policy,
                                    const struct fl_compaction_table *tables, size_t count,
@@ -265,16 +307,12 @@ flowdb_status fl_compaction_choose(const struct fl_alloc *alloc,
     *chosen_count = 0;
     if (count == 0)
         return FLOWDB_OK;
-    size_t size = count * (sizeof(struct place) + sizeof(struct unit));
-    struct place *places = fl_allocate(alloc, size);
-    if (places == NULL)
-        return fl_fail_memory("choosing what to compact", size);
-    struct unit *units = (struct unit *)(void *)(places + count);
-    for (size_t i = 0; i < count; i++)
-        places[i] = (struct place){
-            .table = &tables[i],
-            .window = fl_compaction_window(tables[i].max_ts, policy->now_us, policy->bucket_us)};
-    size_t unit_count = make_units(policy, places, count, units);
+    struct place *places;
+    struct unit *units;
+    size_t unit_count;
+    flowdb_status status = place_tables(alloc, policy, tables, count, &places, &units, &unit_count);
+    if (status != FLOWDB_OK)
+        return status;
     *chosen_count = choose_similar(policy, units, unit_count, places, count, tables, chosen);
     fl_release(alloc, places);
     if (*chosen_count == 0)

@@ -62,7 +62,8 @@ enum fl_engine_job {
 /* Writers that met a full frozen list and waited. */
 struct fl_stalls {
     uint64_t count, total_us, longest_us;
-    uint64_t waiting; /* now */
+    uint64_t waiting;         /* now */
+    uint64_t paced, paced_us; /* writes that waited for compaction, each a little */
 };
 
 struct flowdb {
@@ -96,6 +97,7 @@ struct flowdb {
     _Atomic uint64_t next_id;
     _Atomic int64_t latest_time_us;   /* the highest wall clock seen: expiry never runs backwards */
     _Atomic bool closing;             /* long jobs look at it and stop */
+    _Atomic uint64_t pace_ns_per_kib; /* what writes pay while compaction is behind; 0: nothing */
     _Atomic bool space_low;           /* less than disk_reserve_mb is free: puts are refused */
     _Atomic bool compaction_gives_up; /* so little is free that a running one should stop */
     _Atomic int64_t space_looked_us;  /* monotonic */
@@ -111,9 +113,10 @@ struct flowdb {
     struct fl_current current;  /* the same, for short reads; replaced under version_lock */
 
     pthread_mutex_t state_lock;
-    pthread_cond_t state_changed;
+    pthread_cond_t state_changed; /* waited for on the monotonic clock */
     /* guarded by state_lock */
     struct fl_stalls stalls;
+    int64_t pace_until_ns;        /* monotonic; what was written before then is paid for */
     uint32_t flush_failed_in_row; /* of the flush job */
     flowdb_status flush_status;   /* of its last run */
     char flush_message[256];
@@ -269,6 +272,9 @@ flowdb_status fl_engine_retire_all_logs(flowdb *db);
 /* One round of the policy; *ran tells whether there was anything to do. */
 flowdb_status fl_engine_compact_once(flowdb *db, bool *ran);
 
+/* How many tables wait to be merged. */
+flowdb_status fl_engine_compaction_backlog(flowdb *db, size_t *tables);
+
 /* ---- engine_background.c ---- */
 
 void fl_engine_init_jobs(flowdb *db);
@@ -310,6 +316,11 @@ flowdb_status fl_engine_wait_for_room(flowdb *db);
 void fl_engine_notify(flowdb *db);
 /* Tells them what became of the flush job. */
 void fl_engine_note_flush(flowdb *db, const struct fl_job_report *report);
+/* Has writes pay for the tables that wait to be merged, from now on; never with
+   auto_background = false. */
+void fl_engine_set_pace(flowdb *db);
+/* Waits for what so many bytes written cost. The caller holds no lock. */
+void fl_engine_pace(flowdb *db, size_t bytes);
 void fl_engine_stalls(flowdb *db, struct fl_stalls *stalls);
 
 #endif

@@ -29,16 +29,15 @@ static flowdb_status run_sync(void *context) {
 
 static flowdb_status run_flush(void *context) {
     flowdb *db = context;
-    flowdb_status status = has_ended(db) ? FLOWDB_DONE : fl_engine_flush_oldest(db);
-    if (status == FLOWDB_OK)
-        fl_scheduler_want(&db->scheduler, FL_JOB_COMPACT);
-    return status;
+    return has_ended(db) ? FLOWDB_DONE : fl_engine_flush_oldest(db);
 }
 
 static flowdb_status run_compact(void *context) {
     flowdb *db = context;
     bool ran = false;
     flowdb_status status = has_ended(db) ? FLOWDB_OK : fl_engine_compact_once(db, &ran);
+    if (ran)
+        fl_engine_set_pace(db);
     return status == FLOWDB_OK && !ran ? FLOWDB_DONE : status;
 }
 

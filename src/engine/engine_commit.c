@@ -135,6 +135,7 @@ flowdb_status fl_engine_end_commit(flowdb *db, const struct fl_commit *commit) {
     if (wants_log)
         fl_scheduler_want(&db->scheduler, FL_JOB_LOG);
     fl_engine_wake_for_memory(db);
+    fl_engine_pace(db, commit->payload_size);
     if (db->config.wal_sync == FLOWDB_SYNC_ALWAYS)
         return fl_engine_sync_to(db, &end);
     return db->config.auto_background ? FLOWDB_OK : sync_if_due(db);

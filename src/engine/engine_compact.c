@@ -1,6 +1,13 @@
 /* flowdb_compact, flowdb_compact_all and flowdb_gc: what to do, one at a time. */
 #include "engine/compaction.h"
 
+flowdb_status fl_engine_compaction_backlog(flowdb *db, size_t *tables) {
+    struct fl_version *version = fl_engine_pin(db);
+    flowdb_status status = fl_compaction_backlog(db, version, tables);
+    fl_version_unref(version);
+    return status;
+}
+
 flowdb_status fl_engine_compact_once(flowdb *db, bool *ran) {
     flowdb_status status = fl_engine_check_writable(db);
     if (status != FLOWDB_OK)

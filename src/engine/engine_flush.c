@@ -120,6 +120,10 @@ flowdb_status fl_engine_flush_oldest(flowdb *db) {
     flowdb_status status = flush_oldest_locked(db);
     pthread_mutex_unlock(&db->flush_lock);
     fl_engine_notify(db);
+    if (status == FLOWDB_OK) {
+        fl_scheduler_want(&db->scheduler, FL_JOB_COMPACT);
+        fl_engine_set_pace(db);
+    }
     return status;
 }
 

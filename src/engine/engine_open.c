@@ -1,6 +1,7 @@
 /* Opening and closing. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "engine/recovery.h"
 #include "fs/files.h"
@@ -17,7 +18,11 @@ static void init_locks(flowdb *db) {
     pthread_mutex_init(&db->version_lock, NULL);
     pthread_mutex_init(&db->state_lock, NULL);
     pthread_mutex_init(&db->event_lock, NULL);
-    pthread_cond_init(&db->state_changed, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&db->state_changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
 }
 
 /* Chunks of about a thirtieth of a memtable, so that rounding up to them stays small. */

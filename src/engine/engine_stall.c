@@ -1,5 +1,14 @@
-/* Back pressure: writers that wait until what is in memory has become tables. */
+/*
+ * Back pressure: writers that wait until what is in memory has become tables, and that are slowed
+ * down while more tables come to be than compaction merges.
+ *
+ * The second is proportional: each table above a number that does no harm makes a written byte cost
+ * a nanosecond more. So writing slows down to what compaction keeps up with, and stays there, rather
+ * than stopping and starting.
+ */
+#include <errno.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "engine/engine.h"
 
@@ -52,6 +61,66 @@ flowdb_status fl_engine_wait_for_room(flowdb *db) {
     db->stalls.longest_us = FL_MAX(db->stalls.longest_us, took_us);
     pthread_mutex_unlock(&db->state_lock);
     return status;
+}
+
+/* ---------------------------------------------------------------------------------- pacing -- */
+
+#define BACKLOG_FREE 16           /* tables that may wait at no cost */
+#define NS_PER_KIB_AND_TABLE 1024 /* a nanosecond for each byte */
+#define NS_PER_KIB_MAX 1024000    /* 1 MB/s: slow, but no standstill, even where compaction fails */
+#define SHORTEST_WAIT_NS 1000000  /* less is saved up */
+
+void fl_engine_set_pace(flowdb *db) {
+    size_t tables, free_tables = FL_MAX(BACKLOG_FREE, 2 * (size_t)db->config.compaction_threshold);
+    if (!db->config.auto_background || fl_engine_compaction_backlog(db, &tables) != FLOWDB_OK)
+        return;
+    uint64_t above = tables > free_tables ? tables - free_tables : 0;
+    uint64_t pace = FL_MIN(above * NS_PER_KIB_AND_TABLE, (uint64_t)NS_PER_KIB_MAX);
+    uint64_t before = atomic_exchange(&db->pace_ns_per_kib, pace);
+    if ((before > 0) != (pace > 0))
+        fl_engine_log(db, FLOWDB_LOG_INFO, "%zu tables wait to be merged: writes are %s", tables,
+                      pace > 0 ? "slowed down" : "at full speed again");
+    if (pace < before)
+        fl_engine_notify(db);
+}
+
+static struct timespec after_ns(int64_t ns) {
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_sec += ns / 1000000000;
+    at.tv_nsec += (long)(ns % 1000000000);
+    if (at.tv_nsec >= 1000000000) {
+        at.tv_sec++;
+        at.tv_nsec -= 1000000000;
+    }
+    return at;
+}
+
+/* The caller holds state_lock. A wait ends early when the pace eases: what was owed is forgiven. */
+static void wait_for_pace(flowdb *db, int64_t wait_ns, uint64_t pace) {
+    struct timespec until = after_ns(wait_ns);
+    int error = 0;
+    while (error == 0 && atomic_load(&db->pace_ns_per_kib) >= pace &&
+           !atomic_load(&db->stopped_writes))
+        error = pthread_cond_timedwait(&db->state_changed, &db->state_lock, &until);
+    if (error != ETIMEDOUT)
+        db->pace_until_ns = 0;
+}
+
+void fl_engine_pace(flowdb *db, size_t bytes) {
+    uint64_t pace = atomic_load_explicit(&db->pace_ns_per_kib, memory_order_relaxed);
+    if (pace == 0)
+        return;
+    int64_t now_us = fl_clock_monotonic_us(db->env.clock), now_ns = now_us * 1000;
+    pthread_mutex_lock(&db->state_lock);
+    db->pace_until_ns = FL_MAX(db->pace_until_ns, now_ns) + (int64_t)(bytes * pace / 1024);
+    int64_t wait_ns = db->pace_until_ns - now_ns;
+    if (wait_ns >= SHORTEST_WAIT_NS) {
+        wait_for_pace(db, wait_ns, pace);
+        db->stalls.paced++;
+        db->stalls.paced_us += (uint64_t)(fl_clock_monotonic_us(db->env.clock) - now_us);
+    }
+    pthread_mutex_unlock(&db->state_lock);
 }
 
 void fl_engine_stalls(flowdb *db, struct fl_stalls *stalls) {

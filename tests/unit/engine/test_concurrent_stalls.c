@@ -15,14 +15,22 @@ enum { WRITERS = 4, RECORDS = 16, LARGE = 300000, WATCHDOG_SECONDS = 120 };
 struct gate {
     enum fault_op op;
     const char *path_part;
+    const char *thread; /* NULL: any */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool open; /* guarded by lock */
 };
 
+static bool is_thread(const char *name) {
+    char own[16] = "";
+    pthread_getname_np(pthread_self(), own, sizeof own);
+    return strcmp(own, name) == 0;
+}
+
 static void pass_gate(void *context, enum fault_op op, const char *path) {
     struct gate *gate = context;
-    if (op != gate->op || strstr(path, gate->path_part) == NULL)
+    if (op != gate->op || strstr(path, gate->path_part) == NULL ||
+        (gate->thread != NULL && !is_thread(gate->thread)))
         return;
     pthread_mutex_lock(&gate->lock);
     while (!gate->open)
@@ -187,6 +195,38 @@ static void waiting_writers_wake_when_writes_stop(void **state) {
     engine->fault.hook = NULL;
 }
 
+/* ----------------------------------------------------------------------------------- pacing -- */
+
+static void writes_slow_down_while_compaction_is_behind(void **state) {
+    struct engine *engine = *state;
+    struct gate gate;
+    gate_init(&gate, FAULT_CREATE, ".sst");
+    gate.thread = "flowdb-compact";
+    engine->fault.hook = pass_gate;
+    engine->fault.hook_context = &gate;
+    open_in_background(engine);
+    struct fl_stalls stalls;
+    for (unsigned i = 0; i < 24; i++) {
+        engine_put(engine, "a", i, "x");
+        engine_flush(engine);
+    }
+    assert_true(atomic_load(&engine->db->pace_ns_per_kib) > 0);
+    engine_assert_ok(put_large(engine->db, "b", 1));
+    fl_engine_stalls(engine->db, &stalls);
+    assert_true(stalls.paced > 0 && stalls.paced_us >= 1000);
+    assert_int_equal(stalls.count, 0);
+    gate_open(&gate);
+    while (atomic_load(&engine->db->pace_ns_per_kib) > 0)
+        sched_yield();
+    fl_engine_stalls(engine->db, &stalls);
+    uint64_t paced = stalls.paced;
+    engine_assert_ok(put_large(engine->db, "b", 2));
+    fl_engine_stalls(engine->db, &stalls);
+    assert_int_equal(stalls.paced, paced);
+    engine_close(engine);
+    engine->fault.hook = NULL;
+}
+
 /* ------------------------------------------------------------------------------------ close -- */
 
 struct closing {
@@ -197,9 +237,7 @@ struct closing {
 /* The compaction's output waits until the database is closing. */
 static void wait_for_close(void *context, enum fault_op op, const char *path) {
     struct closing *closing = context;
-    char name[16] = "";
-    pthread_getname_np(pthread_self(), name, sizeof name);
-    if (op != FAULT_READ || strstr(path, ".sst") == NULL || strcmp(name, "flowdb-compact") != 0)
+    if (op != FAULT_READ || strstr(path, ".sst") == NULL || !is_thread("flowdb-compact"))
         return;
     atomic_store(&closing->began, true);
     flowdb *db;
@@ -284,6 +322,7 @@ int main(void) {
         ENGINE_TEST(no_wakeup_is_lost),
         ENGINE_TEST(waiting_writers_get_the_reason_where_flushing_fails),
         ENGINE_TEST(waiting_writers_wake_when_writes_stop),
+        ENGINE_TEST(writes_slow_down_while_compaction_is_behind),
         ENGINE_TEST(a_close_cuts_a_compaction_short),
         ENGINE_TEST(a_close_does_not_wait_for_a_flush_that_will_not_come),
     };

@@ -246,7 +246,7 @@ static flowdb_status write_outputs(struct run *run) {
             status = end_output(run, &run->under_way[i]);
     }
     if (status == FLOWDB_OK && run->output_count > 0)
-        status = fl_fs_sync_dir(run->db->env.fs, run->db->sst_dir);
+        status = fl_engine_sync_dir(run->db, run->db->sst_dir);
     return status;
 }
 

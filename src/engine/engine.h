@@ -175,6 +175,9 @@ void fl_engine_install(flowdb *db, struct fl_version *version);
 /* Stops all writes until the database is opened again; the thread's last error is the reason. */
 void fl_engine_stop_writes(flowdb *db, const char *what);
 flowdb_status fl_engine_check_writable(flowdb *db);
+/* Makes the folder's entries durable, and stops writes where that fails: what the kernel could not
+   write it may have dropped, and asking again proves nothing. */
+flowdb_status fl_engine_sync_dir(flowdb *db, const char *dir);
 
 /* ---- engine_commit.c ---- */
 

@@ -64,7 +64,7 @@ flowdb_status fl_engine_build_table(flowdb *db, struct fl_memtable *memtable,
         status = fill_builder(memtable, builder, &properties);
     fl_table_builder_destroy(builder);
     if (status == FLOWDB_OK)
-        status = fl_fs_sync_dir(db->env.fs, db->sst_dir);
+        status = fl_engine_sync_dir(db, db->sst_dir);
     if (status == FLOWDB_OK)
         status = fl_engine_open_table(db, path, id, properties.file_size, table);
     if (status != FLOWDB_OK && created)

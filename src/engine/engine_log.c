@@ -12,7 +12,7 @@ flowdb_status fl_engine_create_log(flowdb *db, uint64_t previous, struct fl_log 
         atomic_load(&db->space_low) ? 0 : (uint64_t)db->config.wal_segment_size_mb << 20;
     flowdb_status status = fl_wal_create(&db->env, path, made.id, previous, expected, &made.writer);
     if (status == FLOWDB_OK)
-        status = fl_fs_sync_dir(db->env.fs, db->wal_dir);
+        status = fl_engine_sync_dir(db, db->wal_dir);
     if (status != FLOWDB_OK) {
         /* Whatever came of the file, nothing refers to it. */
         char sentence[512];

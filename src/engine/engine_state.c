@@ -72,6 +72,13 @@ void fl_engine_stop_writes(flowdb *db, const char *what) {
                   db->stopped_reason);
 }
 
+flowdb_status fl_engine_sync_dir(flowdb *db, const char *dir) {
+    flowdb_status status = fl_fs_sync_dir(db->env.fs, dir);
+    if (status == FLOWDB_IO_ERROR)
+        fl_engine_stop_writes(db, "a folder could not be synced");
+    return status;
+}
+
 flowdb_status fl_engine_check_writable(flowdb *db) {
     if (db->config.read_only)
         return fl_fail(FLOWDB_READ_ONLY, "the database was opened read-only");

@@ -97,7 +97,8 @@ static inline flowdb_status fl_fs_list(struct fl_fs *fs, const char *path,
                                        void *context) {
     return fs->ops->list(fs, path, each, context);
 }
-/* Makes the entries created, renamed and removed in the directory durable. */
+/* Makes the entries created, renamed and removed in the directory durable. FLOWDB_NO_MEMORY
+   where no descriptor is left: then nothing is in doubt, as it is where the sync itself fails. */
 static inline flowdb_status fl_fs_sync_dir(struct fl_fs *fs, const char *path) {
     return fs->ops->sync_dir(fs, path);
 }

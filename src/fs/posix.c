@@ -182,8 +182,10 @@ static flowdb_status open_descriptor(const char *path, int flags, const char *ve
         posix->descriptor = open(path, flags | O_CLOEXEC, 0644);
     } while (posix->descriptor < 0 && errno == EINTR);
     if (posix->descriptor < 0) {
+        int error = errno;
         flowdb_status status = fail_errno(verb, path);
         fl_release(fl_alloc_system(), posix);
+        errno = error;
         return status;
     }
     posix->base.ops = &file_ops;
@@ -270,6 +272,10 @@ static flowdb_status posix_sync_dir(struct fl_fs *fs, const char *path) {
     struct fl_file *directory;
     flowdb_status status =
         open_descriptor(path, O_RDONLY | O_DIRECTORY, "open directory", &directory);
+    /* Only a sync that failed leaves doubts; that no descriptor was left for it is a lack that
+       passes. */
+    if (status != FLOWDB_OK && (errno == EMFILE || errno == ENFILE))
+        status = FLOWDB_NO_MEMORY;
     if (status != FLOWDB_OK)
         return status;
     while (fsync(posix_of(directory)->descriptor) != 0) {

@@ -83,6 +83,39 @@ static void flushing_that_goes_on_failing_ends_writes_with_the_reason(void **sta
     assert_true(writes(engine));
 }
 
+static void a_folder_that_cannot_be_synced_ends_writes_at_once(void **state) {
+    struct engine *engine = *state;
+    static const char *const folders[] = {"/sst", "/wal"};
+    static const enum fl_engine_job jobs[] = {FL_JOB_FLUSH, FL_JOB_LOG};
+    for (unsigned i = 0; i < 2; i++) {
+        engine_open(engine);
+        freeze_one(engine);
+        engine->fault.ops = FAULT_MASK(FAULT_SYNC_DIR);
+        engine->fault.path_part = folders[i];
+        fault_fs_arm(&engine->fault, 1, false, FAULT_BEFORE, FLOWDB_IO_ERROR);
+        assert_int_equal(fl_engine_step(engine->db, jobs[i]), FLOWDB_IO_ERROR);
+        assert_false(writes(engine));
+        assert_non_null(strstr(flowdb_last_error(), "a folder could not be synced"));
+        assert_int_equal(flowdb_close(engine->db), FLOWDB_READ_ONLY);
+        engine->db = NULL;
+        engine_open(engine);
+        assert_true(writes(engine));
+        engine_close(engine);
+    }
+}
+
+/* That there is no descriptor for it passes. */
+static void a_folder_that_cannot_be_opened_to_sync_it_does_not(void **state) {
+    struct engine *engine = *state;
+    engine_open(engine);
+    freeze_one(engine);
+    engine->fault.ops = FAULT_MASK(FAULT_SYNC_DIR);
+    fault_fs_arm(&engine->fault, 1, false, FAULT_BEFORE, FLOWDB_NO_MEMORY);
+    assert_int_equal(fl_engine_step(engine->db, FL_JOB_FLUSH), FLOWDB_NO_MEMORY);
+    assert_true(writes(engine));
+    assert_int_equal(fl_engine_step(engine->db, FL_JOB_FLUSH), FLOWDB_OK);
+}
+
 /* Room may come back at any time. */
 static void a_full_disk_never_ends_writes(void **state) {
     struct engine *engine = *state;
@@ -123,6 +156,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ENGINE_TEST(a_flush_that_failed_is_tried_again_into_a_new_file_after_a_pause),
         ENGINE_TEST(flushing_that_goes_on_failing_ends_writes_with_the_reason),
+        ENGINE_TEST(a_folder_that_cannot_be_synced_ends_writes_at_once),
+        ENGINE_TEST(a_folder_that_cannot_be_opened_to_sync_it_does_not),
         ENGINE_TEST(a_full_disk_never_ends_writes),
         ENGINE_TEST(a_compaction_that_goes_on_failing_does_not_end_writes),
     };

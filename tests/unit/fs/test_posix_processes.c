@@ -155,7 +155,7 @@ static bool opening_runs_out_of_descriptors(void *argument) {
     while (count < 32 && (status = fl_fs_open(fs, file, FL_OPEN_READ, &files[count])) == FLOWDB_OK)
         count++;
     bool right = count < 32 && failed(status, FLOWDB_IO_ERROR, file);
-    right = failed(fl_fs_sync_dir(fs, folder), FLOWDB_IO_ERROR, folder) && right;
+    right = failed(fl_fs_sync_dir(fs, folder), FLOWDB_NO_MEMORY, folder) && right;
     while (count > 0)
         fl_file_close(files[--count]);
     return fl_fs_sync_dir(fs, folder) == FLOWDB_OK && right;

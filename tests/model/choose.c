@@ -133,7 +133,8 @@ flowdb_read_options model_choose_options(struct model *model) {
 }
 
 struct reference_view model_view(const struct model *model) {
-    return (struct reference_view){model->reference.seq, model->now};
+    return (struct reference_view){model->reference.seq, model->now, model->doubtful_seq,
+                                   model->purged_until};
 }
 
 bool model_resolve_expiry(const struct model *model, int64_t ts, int64_t *expire_at) {

@@ -1,11 +1,9 @@
 /* Directories, configurations, opening and closing; and the operations that do it. */
 #include "model.h"
 
-#include <errno.h>
-#include <ftw.h>
-#include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
+#include <inttypes.h>
+
+#include "engine/engine.h"
 
 void model_event(struct model *model, const char *what) {
     model->events[model->event_count++ % MODEL_EVENTS] = (struct event){model->operation, what};
@@ -52,7 +50,16 @@ static void choose_config(struct model *model) {
 
 static void open_database(struct model *model) {
     choose_config(model);
-    model_expect_status(model, FLOWDB_OK, flowdb_open(&model->config, &model->db), "open");
+    model_clock_open(model);
+    model_trace(model,
+                "open: memtable %u MB, segment %u MB, frozen %u, block %u, wal mode %d, background "
+                "%d, threshold %u, ttl %" PRIu64 " s",
+                model->config.memtable_size_mb, model->config.wal_segment_size_mb,
+                model->config.max_frozen_memtables, model->config.block_size,
+                (int)model->config.wal_sync, model->config.auto_background,
+                model->config.compaction_threshold, model->config.default_ttl_secs);
+    model_expect_status(model, FLOWDB_OK, fl_engine_open(&model->config, &model->env, &model->db),
+                        "open");
     model_event(model, "open");
 }
 
@@ -70,25 +77,14 @@ static void close_database(struct model *model) {
                         "verify");
 }
 
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *ftw) {
-    (void)status;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
-/* Called between operations: the number of the next life follows from the seed alone. */
 void model_begin_life(struct model *model) {
-    const char *base = getenv("TMPDIR");
-    snprintf(model->directory, sizeof model->directory, "%s/flowdb-model-XXXXXX",
-             base != NULL ? base : "/tmp");
-    if (mkdtemp(model->directory) == NULL) {
-        fprintf(stderr, "model: cannot create %s: %s\n", model->directory, strerror(errno));
-        exit(2);
-    }
+    snprintf(model->directory, sizeof model->directory, "%.400s/life", model->base);
+    fault_fs_init(&model->files);
+    model->files.skip_syncs = true;
+    model->env = (struct fl_env){fl_alloc_system(), &model->clock.clock, &model->files.fs};
+    model_clock_begin(model);
     world_init(&model->world, &model->random);
     reference_init(&model->reference, &model->world);
-    model->now = (int64_t)time(NULL) * 1000000;
     model->life_operations = 0;
     model->life_cost = 0;
     model->life_cost_bytes = 0;
@@ -103,7 +99,8 @@ void model_end_life(struct model *model) {
     model_check_all(model);
     close_database(model);
     reference_deinit(&model->reference);
-    nftw(model->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    scratch_remove(model->directory);
+    fault_fs_deinit(&model->files);
 }
 
 void model_reopen(struct model *model) {
@@ -152,11 +149,67 @@ static void run_sync(struct model *model) {
     model_expect_status(model, FLOWDB_OK, flowdb_sync(model->db), "sync");
 }
 
+/* What jobs there are is done when the calls ask for it. */
+static void run_step(struct model *model) {
+    unsigned job = random_below(&model->random, FL_JOBS);
+    if (model->config.auto_background)
+        return;
+    flowdb_status status = fl_engine_step(model->db, (enum fl_engine_job)job);
+    model_trace(model, "job %u", job);
+    model_expect_status(model, FLOWDB_OK, status == FLOWDB_DONE ? FLOWDB_OK : status, "step");
+}
+
+static void run_step_due(struct model *model) {
+    enum fl_engine_job job;
+    if (model->config.auto_background)
+        return;
+    flowdb_status status = fl_engine_step_due(model->db, &job);
+    model_expect_status(model, FLOWDB_OK, status == FLOWDB_DONE ? FLOWDB_OK : status, "step_due");
+}
+
+void model_check_other(struct model *model, const char *directory, bool read_only) {
+    flowdb *main_db = model->db;
+    flowdb_config config = model->config;
+    config.data_dir = directory;
+    config.read_only = read_only;
+    model_expect_status(model, FLOWDB_OK, fl_engine_open(&config, &model->env, &model->db),
+                        "opening another");
+    model_check_all(model);
+    model_expect_status(model, FLOWDB_OK, flowdb_close(model->db), "closing another");
+    model->db = main_db;
+}
+
+/* Beside the writer; the log must have left the process for it. */
+static void run_read_only(struct model *model) {
+    if (!model_clock_is_straight(model))
+        return;
+    model_expect_status(model, FLOWDB_OK, flowdb_sync(model->db), "sync");
+    model_check_other(model, model->directory, true);
+    model->life_cost++;
+}
+
+static void run_checkpoint(struct model *model) {
+    char directory[SCRATCH_PATH];
+    snprintf(directory, sizeof directory, "%.400s/checkpoint", model->base);
+    model_expect_status(model, FLOWDB_OK, flowdb_checkpoint(model->db, directory), "checkpoint");
+    model_event(model, "checkpoint");
+    model_expect_status(model, FLOWDB_OK, flowdb_verify(directory, print_problem, NULL),
+                        "verify of a checkpoint");
+    if (model_clock_is_straight(model))
+        model_check_other(model, directory, random_chance(&model->random, 50));
+    scratch_remove(directory);
+    model->life_cost++;
+}
+
 const struct operation maintenance_operations[] = {{"flush", 20, run_flush},
                                                    {"sync", 20, run_sync},
                                                    {"compact", 20, run_compact},
                                                    {"compact_all", 6, run_compact_all},
                                                    {"gc", 10, run_gc},
                                                    {"reopen", 10, model_reopen},
+                                                   {"step", 20, run_step},
+                                                   {"step_due", 20, run_step_due},
+                                                   {"read-only open", 4, run_read_only},
+                                                   {"checkpoint", 4, run_checkpoint},
                                                    {"check everything", 10, model_check_all},
                                                    {NULL, 0, NULL}};

@@ -3,21 +3,41 @@
  * step. One seed is one sequence of operations.
  *
  * It goes in lives. A life has a directory, keys and timestamps of its own and is reopened many
- * times, each time with another configuration.
+ * times, each time with another configuration. The clock is a fake one that operations move.
+ *
+ * Each operation draws from a generator of its own, made of the seed and its number, so that leaving
+ * some out changes the others little: that is how a failing life is shrunk (shrink.c).
  */
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
 
 #include <stdio.h>
 
+#include "fs/env.h"
 #include "reference.h"
+#include "support/fake_clock.h"
+#include "support/fault_fs.h"
+#include "support/scratch.h"
 
 enum {
     MODEL_SNAPSHOTS = 6,
     MODEL_BATCH = 40,
     MODEL_SLICE_BYTES = WORLD_KEY_BYTES + 8,
     MODEL_EVENTS = 32,
-    MODEL_LOG_BYTES = 512
+    MODEL_LOG_BYTES = 512,
+    MODEL_EXIT_FAILED = 1 /* a difference; 2: the test itself could not go on */
+};
+
+/* Where a run is, for the process that started it. */
+struct model_progress {
+    _Atomic uint64_t life_first; /* the number of the life's first operation */
+    _Atomic uint64_t operation;
+};
+
+/* The operations that are done of a life. */
+struct model_plan {
+    uint64_t first, last;
+    const bool *keep; /* one for each; NULL: all */
 };
 
 /* An iterator that stays open across other operations. */
@@ -36,12 +56,24 @@ struct event {
 struct model {
     struct random random;
     uint64_t seed, operation, operations;
+    struct model_progress *progress; /* shared with the parent process */
+    bool trace;                      /* tell what is done */
 
     struct world world;
     struct reference reference;
-    int64_t now; /* expiry is chosen far from it on either side */
 
-    char directory[256];
+    struct fake_clock clock;
+    struct fault_fs files; /* the disk, without its syncs: no power fails here */
+    struct fl_env env;
+    int64_t steady_us; /* what the wall clock would show without its jumps */
+    int64_t now;       /* the highest wall clock that the engine has seen */
+    int64_t opened_us; /* `now` when it was opened */
+    int64_t opened_monotonic_us;
+    int64_t purged_until;  /* what expired before may have been removed for good */
+    uint64_t doubtful_seq; /* see struct reference_view */
+
+    char base[SCRATCH_PATH]; /* holds all that the run makes */
+    char directory[SCRATCH_PATH];
     flowdb *db;
     flowdb_config config;
     uint64_t life_operations;
@@ -59,11 +91,28 @@ struct model {
     uint8_t expected_value[WORLD_VALUE_BYTES];
 };
 
+/* --- model.c */
+/* Does the lives of a whole run, or one life with what the plan keeps. Ends the process with
+   MODEL_EXIT_FAILED at a difference. */
+void model_run(struct model *model);
+void model_run_plan(struct model *model, const struct model_plan *plan);
+/* Prints a line where the run is traced. */
+__attribute__((format(printf, 2, 3))) void model_trace(const struct model *model,
+                                                       const char *format, ...);
+
+/* --- shrink.c */
+/* Runs everything in a process of its own; where that fails, finds few operations that still do, and
+   prints them. Returns the exit status. */
+int model_run_and_shrink(struct model *model);
+
 /* --- life.c: directories, opening, reopening */
 void model_begin_life(struct model *model);
 void model_end_life(struct model *model);
 void model_reopen(struct model *model);
 void model_event(struct model *model, const char *what);
+/* Reads all of another database, which must hold the same, with the clock where it is. The caller
+   closes it. */
+void model_check_other(struct model *model, const char *directory, bool read_only);
 
 /* --- check.c: each prints what differs, with a trace, and ends the program */
 void model_expect_status(struct model *model, flowdb_status expected, flowdb_status got,
@@ -75,6 +124,16 @@ void model_expect_result(struct model *model, unsigned key, unsigned time,
 void model_expect_record(struct model *model, unsigned key, unsigned time,
                          const struct reference_version *version, const flowdb_record *record,
                          const char *what);
+/* Is the record that of (key, time)? */
+bool model_is_at(const struct model *model, const flowdb_record *record, unsigned key,
+                 unsigned time);
+/* reference_cursor_next or _next_key, without doubtful versions but the one that the engine gave:
+   `got`, or NULL where it gave none. */
+bool model_cursor_next(struct model *model, struct reference_cursor *cursor, bool next_key,
+                       const flowdb_record *got, unsigned *key, unsigned *time,
+                       const struct reference_version **version);
+void model_check_get(struct model *model, unsigned key, unsigned time, const char *what);
+void model_check_latest(struct model *model, unsigned key, const char *what);
 /* One step of both iterators. False at their common end. */
 bool model_expect_step(struct model *model, flowdb_iterator *iterator,
                        struct reference_cursor *cursor, bool next_key, const char *what);
@@ -109,7 +168,15 @@ struct operation {
 };
 /* Each ends with a NULL name. */
 extern const struct operation write_operations[], read_operations[], snapshot_operations[],
-    maintenance_operations[];
+    maintenance_operations[], clock_operations[], thread_operations[];
+
+/* --- clock.c */
+/* The clock of a new life. */
+void model_clock_begin(struct model *model);
+/* The database is about to be opened: what time it goes by from now on. */
+void model_clock_open(struct model *model);
+/* Does the wall clock show the highest time seen? */
+bool model_clock_is_straight(const struct model *model);
 
 void snapshots_finish_all(struct model *model);
 

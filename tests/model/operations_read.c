@@ -5,13 +5,8 @@
 
 static void run_get(struct model *model) {
     unsigned key = model_choose_key(model), time = model_choose_time(model);
-    flowdb_result result = {0};
-    flowdb_status status =
-        flowdb_get(model->db, world_key(&model->world, key), model->world.times[time], &result);
-    model_expect_result(model, key, time,
-                        reference_find(&model->reference, key, time, model_view(model)), status,
-                        &result, "get");
-    flowdb_result_free(&result);
+    model_trace(model, "key %u time %u", key, time);
+    model_check_get(model, key, time, "get");
 }
 
 /* Keys that are near others but were never written. */
@@ -31,14 +26,9 @@ static void run_get_absent(struct model *model) {
 }
 
 static void run_get_latest(struct model *model) {
-    unsigned key = model_choose_key(model), time = WORLD_TIMES;
-    const struct reference_version *version = NULL;
-    flowdb_result result = {0};
-    while (time > 0 && version == NULL)
-        version = reference_find(&model->reference, key, --time, model_view(model));
-    flowdb_status status = flowdb_get_latest(model->db, world_key(&model->world, key), &result);
-    model_expect_result(model, key, time, version, status, &result, "get_latest");
-    flowdb_result_free(&result);
+    unsigned key = model_choose_key(model);
+    model_trace(model, "key %u", key);
+    model_check_latest(model, key, "get_latest");
 }
 
 static void run_query(struct model *model) {
@@ -58,7 +48,9 @@ static void run_query(struct model *model) {
     reference_cursor_init(&cursor, &model->reference, model_view(model), &choice.reference,
                           options.reverse, options.limit);
     size_t index = 0;
-    while (reference_cursor_next(&cursor, &key, &time, &version)) {
+    while (model_cursor_next(model, &cursor, false,
+                             index < result.count ? &result.records[index] : NULL, &key, &time,
+                             &version)) {
         if (index == result.count)
             model_expect_result(model, key, time, version, FLOWDB_NOT_FOUND, NULL,
                                 "query, which ended early");

@@ -111,6 +111,10 @@ const struct reference_version *reference_find(const struct reference *reference
     return version;
 }
 
+bool reference_is_doubtful(const struct reference_version *version, struct reference_view view) {
+    return version->seq <= view.doubtful_seq && version->expire_at <= view.doubtful_until;
+}
+
 static bool range_has_key(const struct reference_range *range, flowdb_slice key) {
     if (range->prefix.size != 0 && (key.size < range->prefix.size ||
                                     memcmp(key.data, range->prefix.data, range->prefix.size) != 0))
@@ -168,6 +172,10 @@ bool reference_cursor_next_key(struct reference_cursor *cursor, unsigned *key, u
            cursor->position / WORLD_TIMES == cursor->current_key)
         cursor->position += cursor->reverse ? -1 : 1;
     return reference_cursor_next(cursor, key, time, version);
+}
+
+void reference_cursor_uncount(struct reference_cursor *cursor) {
+    cursor->returned--;
 }
 
 void reference_cursor_seek(struct reference_cursor *cursor, flowdb_slice key, int64_t ts) {

@@ -40,10 +40,18 @@ struct reference {
     uint64_t oldest_seq; /* no view is older: what only older ones could see may be dropped */
 };
 
-/* What a read sees: everything up to `seq`, expiry judged at `now`. */
+/*
+ * What a read sees: everything up to `seq`, expiry judged at `now`.
+ *
+ * After a clock went back by more than a day and the database was reopened, what expired in between
+ * is alive again, unless it was removed for good while its time had come. Such a version may be
+ * there or not; what it hides stays hidden either way.
+ */
 struct reference_view {
     uint64_t seq;
     int64_t now;
+    uint64_t doubtful_seq;  /* of versions up to this one */
+    int64_t doubtful_until; /* those may be gone that expire up to here */
 };
 
 void reference_init(struct reference *reference, const struct world *world);
@@ -59,6 +67,9 @@ void reference_delete_range(struct reference *reference, flowdb_slice start, flo
 /* The live version that the view sees, or NULL. Valid until the next write. */
 const struct reference_version *reference_find(const struct reference *reference, unsigned key,
                                                unsigned time, struct reference_view view);
+
+/* May a version that reference_find gave be gone as well? */
+bool reference_is_doubtful(const struct reference_version *version, struct reference_view view);
 
 /* What a scan covers, in the model's own words. */
 struct reference_range {
@@ -86,6 +97,8 @@ bool reference_cursor_next(struct reference_cursor *cursor, unsigned *key, unsig
                            const struct reference_version **version);
 bool reference_cursor_next_key(struct reference_cursor *cursor, unsigned *key, unsigned *time,
                                const struct reference_version **version);
+/* The record that was returned last is not there after all, so it does not count. */
+void reference_cursor_uncount(struct reference_cursor *cursor);
 void reference_cursor_seek(struct reference_cursor *cursor, flowdb_slice key, int64_t ts);
 
 #endif

@@ -192,10 +192,15 @@ void world_value_write(uint64_t value, uint8_t *out) {
     }
 }
 
-int64_t world_expiry_choose(struct random *random) {
+int64_t world_expiry_choose(struct random *random, int64_t now) {
     static const int64_t past[] = {INT64_MIN, -1, 0, 1, 1000000000000000};
-    if (random_chance(random, 75))
+    static const int64_t near[] = {1, 1000, 1000000, 60000000, 3600000000, 86400000000};
+    if (random_chance(random, 70))
         return FLOWDB_NEVER;
+    if (random_chance(random, 60)) {
+        int64_t unit = near[random_below(random, sizeof near / sizeof *near)];
+        return now + unit * ((int64_t)random_below(random, 8) - 1);
+    }
     if (random_chance(random, 50))
         return random_chance(random, 50) ? 4102444800000000 : INT64_MAX - 1;
     return past[random_below(random, sizeof past / sizeof *past)];

@@ -41,8 +41,8 @@ size_t world_value_size(uint64_t value);
 /* Writes world_value_size(value) bytes, WORLD_VALUE_BYTES at the most. */
 void world_value_write(uint64_t value, uint8_t *out);
 
-/* A time of expiry that is far in the past, far in the future, or never. */
-int64_t world_expiry_choose(struct random *random);
+/* A time of expiry: never, near `now` on either side, or far from it. */
+int64_t world_expiry_choose(struct random *random, int64_t now);
 
 /* Short text for messages: printable bytes as they are, others as \xNN, cut after 60 bytes. */
 #define WORLD_TEXT_BYTES 256

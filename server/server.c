@@ -182,7 +182,8 @@ static bool start_http(struct server *server, char text[FL_HTTP_ADDRESS_TEXT]) {
                                       .limits = server->limits,
                                       .access = access_of(server),
                                       .logger = &server->logger,
-                                      .app = &server->api};
+                                      .app = &server->api,
+                                      .answered = fl_api_count_answer};
     struct fl_http_address address;
     char sentence[160];
     const char *reason = sentence;
@@ -201,6 +202,7 @@ static bool start_udp(struct server *server, char text[FL_HTTP_ADDRESS_TEXT]) {
     struct fl_udp_config udp = {.db = server->api.db,
                                 .limits = &server->limits,
                                 .logger = &server->logger,
+                                .counters = server->api.counters,
                                 .key = config->udp_api_key,
                                 .max_packet_size = (size_t)config->max_udp_packet_size};
     struct fl_http_address address;
@@ -301,6 +303,15 @@ static void drain(const struct server *server) {
     wait_readable(idle, server->signals, deadline);
 }
 
+static bool prepare_api(struct server *server) {
+    server->api.counters = fl_counters_create();
+    server->api.running = fl_running_create(server->config->request_timeout_secs, &server->logger);
+    if (server->api.counters != NULL && server->api.running != NULL)
+        return true;
+    log_line(server, FLOWDB_LOG_ERROR, "the server cannot be set up", "reason", "out of memory");
+    return false;
+}
+
 static bool close_engine(struct server *server) {
     flowdb_status status = flowdb_close(server->api.db);
     if (status == FLOWDB_OK)
@@ -335,7 +346,7 @@ int fl_server_run(const struct fl_options *options, const struct fl_config *conf
     raise_file_limit();
     fl_options_unknown_variables(warn_of_variable, &server);
     bool ok = take_signals(&server) && prepare_access(&server) && load_tls(&server) &&
-              open_engine(&server);
+              prepare_api(&server) && open_engine(&server);
     if (ok && start_listening(&server)) {
         log_line(&server, FLOWDB_LOG_INFO, "stopping", "signal", serve(&server));
         drain(&server);
@@ -348,6 +359,8 @@ int fl_server_run(const struct fl_options *options, const struct fl_config *conf
         ok = close_engine(&server) && ok;
     if (server.signals >= 0)
         close(server.signals);
+    fl_running_destroy(server.api.running);
+    fl_counters_destroy(server.api.counters);
     fl_http_auth_destroy(server.auth);
     free(server.tls.certificate);
     free(server.tls.key);

@@ -5,16 +5,24 @@
 #ifndef FL_API_API_H
 #define FL_API_API_H
 
+#include "api/counters.h"
+#include "api/running.h"
 #include "http/request.h"
 #include "json/json_writer.h"
 
 /* The service's app. */
 struct fl_api {
     flowdb *db;
+    struct fl_counters *counters;
+    struct fl_running *running;
 };
 
+static inline const struct fl_api *fl_api_of(const struct fl_http_request *request) {
+    return request->service->app;
+}
+
 static inline flowdb *fl_api_db(const struct fl_http_request *request) {
-    return ((const struct fl_api *)request->service->app)->db;
+    return fl_api_of(request)->db;
 }
 
 extern const struct fl_http_route fl_api_routes[];
@@ -34,6 +42,8 @@ extern const struct fl_http_handler fl_api_patch_record;
  * the log, and the client is told of its kind alone.
  */
 void fl_api_fail(struct fl_http_request *request, flowdb_status status);
+/* Counts a reply, and remembers it where it refuses an input. The service's `answered`. */
+void fl_api_count_answer(const struct fl_http_request *request);
 /* 200 {"written":count} */
 void fl_api_reply_written(struct fl_http_reply *reply, size_t count);
 /* Logs the calling thread's last failure. */

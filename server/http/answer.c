@@ -1,5 +1,6 @@
 #include "http/answer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "http/gzip.h"
@@ -155,6 +156,8 @@ static bool add_cors_headers(struct MHD_Response *response, const struct fl_http
 
 static bool add_headers(struct MHD_Response *response, const struct fl_http_answer *answer,
                         const struct fl_http_reply *reply, bool gzip) {
+    char retry_after[16];
+    snprintf(retry_after, sizeof retry_after, "%u", reply->retry_after_secs);
     const struct {
         const char *name, *value;
         bool wanted;
@@ -162,11 +165,14 @@ static bool add_headers(struct MHD_Response *response, const struct fl_http_answ
         {"Content-Type", reply->type != NULL ? reply->type : "application/json",
          !answer->preflight},
         {"Content-Encoding", "gzip", gzip},
-        {"Vary", answer->cors != NULL ? "Accept-Encoding, Origin" : "Accept-Encoding", true},
+        {"Vary",
+         answer->cors != NULL ? "Accept, Accept-Encoding, Origin" : "Accept, Accept-Encoding",
+         true},
         {"X-Content-Type-Options", "nosniff", true},
         {"Content-Security-Policy", reply->policy != NULL ? reply->policy : NO_CONTENT, true},
         {"Cache-Control", "no-store", true},
         {"WWW-Authenticate", "Bearer", reply->challenge},
+        {"Retry-After", retry_after, reply->retry_after_secs > 0},
         {"Allow", reply->allow, reply->allow[0] != '\0'},
         {"Connection", "close", reply->close},
     };

@@ -108,6 +108,7 @@ static enum MHD_Result send_reply(struct fl_http_exchanges *exchanges, struct ex
     struct fl_http_reply *reply = &exchange->request.reply;
     if (atomic_load(&exchanges->draining))
         reply->close = true;
+    exchanges->service.answered(&exchange->request);
     return fl_http_answer_send(&exchange->answer, connection, reply);
 }
 
@@ -132,6 +133,8 @@ static enum MHD_Result begin_exchange(struct fl_http_exchanges *exchanges,
     atomic_fetch_add(&exchanges->active, 1);
     exchange->answer.head = strcmp(head->method, "HEAD") == 0;
     exchange->request.service = &exchanges->service;
+    exchange->request.socket =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     fl_http_headers_read(connection, &headers);
     exchange->answer.takes_gzip = headers.takes_gzip;
     if (accept_headers(exchange, connection, head, &headers))
@@ -157,6 +160,7 @@ static void refuse_length(struct exchange *exchange) {
 
 static bool give_body(void *context, const void *bytes, size_t size) {
     struct fl_http_request *request = context;
+    request->body_size += size;
     return request->route->handler->body(request, bytes, size);
 }
 

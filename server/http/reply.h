@@ -25,13 +25,17 @@ struct fl_http_source {
     void (*destroy)(struct fl_http_source *source);
 };
 
+enum { FL_HTTP_REASON = 192 };
+
 struct fl_http_reply {
-    unsigned status;    /* 0 = not decided yet */
-    bool close;         /* the connection ends with this answer */
-    bool challenge;     /* a 401: names how to authenticate */
-    char allow[48];     /* the methods that a 405 names */
-    const char *type;   /* Content-Type; NULL: application/json */
-    const char *policy; /* Content-Security-Policy; NULL: nothing may be loaded */
+    unsigned status;             /* 0 = not decided yet */
+    bool close;                  /* the connection ends with this answer */
+    bool challenge;              /* a 401: names how to authenticate */
+    char allow[48];              /* the methods that a 405 names */
+    unsigned retry_after_secs;   /* when to try again; 0: not said */
+    char reason[FL_HTTP_REASON]; /* what a failure says, as text; may be cut short */
+    const char *type;            /* Content-Type; NULL: application/json */
+    const char *policy;          /* Content-Security-Policy; NULL: nothing may be loaded */
     struct fl_output body;
     struct fl_http_source *source; /* owned; NULL = the body is whole */
 };

@@ -55,6 +55,8 @@ struct fl_http_service {
     struct fl_http_access access;
     const struct fl_logger *logger;
     void *app; /* the handlers' */
+    /* Told of every reply when it is decided, before it is sent; the route may be NULL. */
+    void (*answered)(const struct fl_http_request *request);
 };
 
 struct fl_http_request {
@@ -62,6 +64,8 @@ struct fl_http_request {
     const struct fl_http_route *route;
     struct fl_http_params params;
     flowdb_slice accept; /* the Accept header; valid as long as the request */
+    uint64_t body_size;  /* bytes of the body so far, decompressed */
+    int socket; /* the connection's, to end it from another thread; never to read or write */
     struct fl_http_reply reply;
     void *state; /* the handler's own */
 };

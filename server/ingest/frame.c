@@ -92,7 +92,7 @@ enum fl_frame_fault fl_frame_check(const uint8_t *bytes, size_t size,
 }
 
 flowdb_status fl_frame_add(const uint8_t *bytes, size_t size, const struct fl_limits *limits,
-                           flowdb_batch *batch) {
+                           int64_t now_us, flowdb_batch *batch, uint64_t *expired) {
     struct fl_frame_head head;
     flowdb_status status = FLOWDB_OK;
     if (fl_frame_read_head(bytes, size, &head) != FL_FRAME_FINE)
@@ -106,6 +106,7 @@ flowdb_status fl_frame_add(const uint8_t *bytes, size_t size, const struct fl_li
             FL_FRAME_FINE)
             return FLOWDB_INVALID_ARGUMENT;
         status = flowdb_batch_put(batch, record.key, record.ts, record.expire_at, record.value);
+        *expired += record.expire_at <= now_us;
         at += used;
     }
     return status;

@@ -59,8 +59,9 @@ enum fl_frame_fault fl_frame_read_record(const uint8_t *bytes, size_t size,
 /* Is the datagram one whole, good frame? Then *count is how many records it has. */
 enum fl_frame_fault fl_frame_check(const uint8_t *bytes, size_t size,
                                    const struct fl_limits *limits, struct fl_frame_head *head);
-/* Adds the records of a frame that was checked. */
+/* Adds the records of a frame that was checked, and to *expired how many of them had expired at
+   `now_us`. */
 flowdb_status fl_frame_add(const uint8_t *bytes, size_t size, const struct fl_limits *limits,
-                           flowdb_batch *batch);
+                           int64_t now_us, flowdb_batch *batch, uint64_t *expired);
 
 #endif

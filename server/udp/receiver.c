@@ -40,7 +40,8 @@ struct fl_udp_receiver {
     struct fl_replay replay;
     flowdb_batch *batch;
     size_t batched_packets;
-    uint32_t kernel_drops; /* as the socket last told */
+    struct fl_written batched; /* what of it is counted once it is committed */
+    uint32_t kernel_drops;     /* as the socket last told */
     int64_t warned_us;
     uint8_t *memory; /* the buffers below */
     struct mmsghdr messages[PACKETS];
@@ -81,6 +82,9 @@ static void add(_Atomic uint64_t *counter, uint64_t more) {
 
 static void drop(struct fl_udp_receiver *receiver, unsigned why, uint64_t packets) {
     add(&receiver->counts.dropped[why], packets);
+    if (why != FL_UDP_KERNEL)
+        fl_counters_add_rejected(receiver->config.counters, FL_PROTOCOL_UDP, fl_udp_drop_name(why),
+                                 packets);
 }
 
 /* ---------------------------------------------------------------------------- authentication -- */
@@ -128,12 +132,15 @@ static void take_packet(struct fl_udp_receiver *receiver, const struct mmsghdr *
     if (why == FL_FRAME_FINE)
         why = authenticate(receiver, &head, frame, size);
     if (why == FL_FRAME_FINE &&
-        fl_frame_add(frame, size, receiver->config.limits, receiver->batch) != FLOWDB_OK)
+        fl_frame_add(frame, size, receiver->config.limits, now_us(), receiver->batch,
+                     &receiver->batched.expired) != FLOWDB_OK)
         why = FL_UDP_ENGINE;
-    if (why == FL_FRAME_FINE)
+    if (why == FL_FRAME_FINE) {
         receiver->batched_packets++;
-    else
+        receiver->batched.bytes += size;
+    } else {
         drop(receiver, why, 1);
+    }
 }
 
 /* One line a minute at most, however many packets are lost. */
@@ -155,6 +162,8 @@ static void commit(struct fl_udp_receiver *receiver) {
         if (status == FLOWDB_OK) {
             add(&receiver->counts.records, records);
             add(&receiver->counts.batches, 1);
+            receiver->batched.records = records;
+            fl_counters_add_written(receiver->config.counters, FL_PROTOCOL_UDP, &receiver->batched);
         } else {
             drop(receiver, FL_UDP_ENGINE, receiver->batched_packets);
             warn(receiver, "datagrams are dropped: the database refuses them", flowdb_last_error());
@@ -162,6 +171,7 @@ static void commit(struct fl_udp_receiver *receiver) {
     }
     flowdb_batch_clear(receiver->batch);
     receiver->batched_packets = 0;
+    receiver->batched = (struct fl_written){0};
 }
 
 /* The socket counts what it has dropped since it was made, in 32 bits. */

@@ -8,6 +8,7 @@
 #ifndef FL_UDP_RECEIVER_H
 #define FL_UDP_RECEIVER_H
 
+#include "api/counters.h"
 #include "http/address.h"
 #include "ingest/frame.h"
 #include "logger.h"
@@ -38,6 +39,7 @@ struct fl_udp_config {
     flowdb *db;
     const struct fl_limits *limits;
     const struct fl_logger *logger;
+    struct fl_counters *counters;
     const char *key;        /* "": none is needed */
     size_t max_packet_size; /* longer ones are dropped */
 };

@@ -1,0 +1,25 @@
+#include "api/api.h"
+
+/* FL_PROTOCOLS where the route takes no records. */
+static enum fl_protocol protocol_of(const struct fl_http_route *route) {
+    if (route->handler == &fl_api_write || route->handler == &fl_api_patch_record)
+        return FL_PROTOCOL_JSON;
+    return route->handler == &fl_api_write_binary ? FL_PROTOCOL_BINARY : FL_PROTOCOLS;
+}
+
+/* Refused for what it holds, not for who sent it. */
+static bool is_bad_input(unsigned status) {
+    return status == 400 || status == 413 || status == 415;
+}
+
+void fl_api_count_answer(const struct fl_http_request *request) {
+    struct fl_counters *counters = fl_api_of(request)->counters;
+    const struct fl_http_route *route = request->route;
+    size_t place = route != NULL ? (size_t)(route - fl_api_routes) : fl_api_route_count;
+    fl_counters_add_request(counters, place, request->reply.status);
+    if (route == NULL || !is_bad_input(request->reply.status))
+        return;
+    enum fl_protocol protocol = protocol_of(route);
+    if (protocol != FL_PROTOCOLS)
+        fl_counters_add_rejected(counters, protocol, request->reply.reason, 1);
+}

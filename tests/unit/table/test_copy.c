@@ -129,9 +129,11 @@ static void copied_blocks_are_as_good_as_their_rows(void **state) {
             struct fl_table *from = fixture_table(copying.fixture, &rows, &options);
             copying.rows_before = pick(&dice, 2) ? 0 : pick(&dice, 300);
             assert_int_equal(copy(&copying, from, &properties), FLOWDB_OK);
-            /* All but a few, which came before, or with which the encoder was filled up. */
+            /* All but a few, which came before, or with which the encoder was filled up. Of a handful
+               of blocks that can be most. */
             uint64_t blocks = fl_table_properties(from)->block_count;
-            assert_true(copying.blocks * 2 > blocks || rows.count < 4 * copying.rows_before);
+            bool few = blocks < 8 || rows.count < 4 * copying.rows_before;
+            assert_true(copying.blocks * 2 > blocks || few);
             check_copy(&copying, &rows, from, &properties);
             fl_table_unref(from);
             rows_free(&rows);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/hash.h"
 #include "engine/recovery.h"
 #include "fs/files.h"
 
@@ -333,12 +334,22 @@ static flowdb_status read_once(flowdb *db, struct fl_recovery *recovery) {
     return first_version(db, recovery, recovery->memtables, recovery->memtable_count);
 }
 
+/* What a manifest said, as a number. Two edits in a row may give the same numbers for the next file,
+   but never list the same tables and logs. */
+static uint64_t fingerprint(const struct fl_recovery *recovery) {
+    const struct fl_manifest_state *state = &recovery->state;
+    const uint64_t numbers[] = {recovery->manifest_id, state->next_id, state->log};
+    size_t size = state->table_count * sizeof *state->tables;
+    return fl_hash_key(flowdb_bytes(numbers, sizeof numbers)) * 31 +
+           fl_hash_key(flowdb_bytes(state->tables, size));
+}
+
 /* A writer may remove files while they are being opened: then what it made of them is there, and
    the manifest tells. Something missing or damaged twice under the same manifest really is. */
 static flowdb_status recover_read_only(flowdb *db) {
     enum { TRIES = 100 };
     flowdb_status status = FLOWDB_OK;
-    uint64_t manifest = 0, next_id = 0;
+    uint64_t before = 0;
     struct fl_event event;
     fl_engine_event_begin(db, FLOWDB_EVENT_OPEN, &event);
     for (int i = 0; i < TRIES; i++) {
@@ -347,9 +358,9 @@ static flowdb_status recover_read_only(flowdb *db) {
         count_recovery(db, &recovery);
         event.inputs = recovery.memtable_count;
         event.records_in = recovery.records;
-        bool moved = recovery.manifest_id != manifest || recovery.state.next_id != next_id;
-        manifest = recovery.manifest_id;
-        next_id = recovery.state.next_id;
+        uint64_t now = fingerprint(&recovery);
+        bool moved = now != before;
+        before = now;
         bool is_new = recovery.is_new;
         fl_recovery_deinit(db, &recovery);
         if ((status != FLOWDB_CORRUPTION && status != FLOWDB_NOT_FOUND) || is_new ||

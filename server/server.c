@@ -24,6 +24,7 @@ struct server {
     struct fl_limits limits;
     struct fl_api api;
     struct fl_http_auth *auth;
+    struct fl_http_meters *meters;
     struct fl_http_tls tls;
     struct fl_http_listener *listener;
     struct fl_udp_receiver *receiver; /* NULL: UDP is off */
@@ -104,9 +105,10 @@ static bool set_keys(struct server *server, const struct fl_config *config) {
 
 static bool prepare_access(struct server *server) {
     server->auth = fl_http_auth_create();
-    if (server->auth != NULL && set_keys(server, server->config))
+    server->meters = fl_http_meters_create(fl_api_route_count);
+    if (server->auth != NULL && server->meters != NULL && set_keys(server, server->config))
         return true;
-    log_line(server, FLOWDB_LOG_ERROR, "the keys cannot be set up", "reason", "out of memory");
+    log_line(server, FLOWDB_LOG_ERROR, "the server cannot be set up", "reason", "out of memory");
     return false;
 }
 
@@ -182,6 +184,7 @@ static bool start_http(struct server *server, char text[FL_HTTP_ADDRESS_TEXT]) {
                                       .limits = server->limits,
                                       .access = access_of(server),
                                       .logger = &server->logger,
+                                      .meters = server->meters,
                                       .app = &server->api,
                                       .answered = fl_api_count_answer};
     struct fl_http_address address;
@@ -214,6 +217,7 @@ static bool start_udp(struct server *server, char text[FL_HTTP_ADDRESS_TEXT]) {
     if (!fl_http_address_parse(config->udp_addr, &address, &reason) ||
         !fl_udp_receiver_start(&address, &udp, &server->receiver, sentence, sizeof sentence))
         return complain_of_address(server, "--udp-addr", config->udp_addr, reason);
+    server->api.receiver = server->receiver;
     if (config->udp_api_key[0] == '\0')
         warn_of_openness(server, &address, "UDP", "udp_api_key");
     fl_http_address_format(&address, text);
@@ -362,6 +366,7 @@ int fl_server_run(const struct fl_options *options, const struct fl_config *conf
     fl_running_destroy(server.api.running);
     fl_counters_destroy(server.api.counters);
     fl_http_auth_destroy(server.auth);
+    fl_http_meters_destroy(server.meters);
     free(server.tls.certificate);
     free(server.tls.key);
     if (ok)

@@ -9,12 +9,14 @@
 #include "api/running.h"
 #include "http/request.h"
 #include "json/json_writer.h"
+#include "udp/receiver.h"
 
 /* The service's app. */
 struct fl_api {
     flowdb *db;
     struct fl_counters *counters;
     struct fl_running *running;
+    const struct fl_udp_receiver *receiver; /* NULL: UDP is off */
 };
 
 static inline const struct fl_api *fl_api_of(const struct fl_http_request *request) {
@@ -29,6 +31,9 @@ extern const struct fl_http_route fl_api_routes[];
 extern const size_t fl_api_route_count;
 
 extern const struct fl_http_handler fl_api_health;
+extern const struct fl_http_handler fl_api_ready;
+extern const struct fl_http_handler fl_api_stats;
+extern const struct fl_http_handler fl_api_metrics;
 extern const struct fl_http_handler fl_api_write;
 extern const struct fl_http_handler fl_api_write_binary;
 extern const struct fl_http_handler fl_api_query;

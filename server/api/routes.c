@@ -16,6 +16,9 @@ const struct fl_http_route fl_api_routes[] = {
     {"/range", FL_HTTP_DELETE, KEY_RANGE | BIT(FL_PARAM_PREFIX), 0, &fl_api_delete_range,
      FL_HTTP_NEEDS_KEY},
     {"/health", FL_HTTP_GET, 0, 0, &fl_api_health, FL_HTTP_NEEDS_NOTHING},
+    {"/ready", FL_HTTP_GET, 0, 0, &fl_api_ready, FL_HTTP_NEEDS_NOTHING},
+    {"/stats", FL_HTTP_GET, 0, 0, &fl_api_stats, FL_HTTP_NEEDS_FIGURES},
+    {"/metrics", FL_HTTP_GET, 0, 0, &fl_api_metrics, FL_HTTP_NEEDS_FIGURES},
 };
 
 const size_t fl_api_route_count = sizeof fl_api_routes / sizeof fl_api_routes[0];

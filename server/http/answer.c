@@ -17,6 +17,7 @@
 /* An answer that is produced while the client reads it. */
 struct stream {
     struct fl_http_source *source;
+    uint64_t *counter; /* of what goes out */
     struct fl_output part;
     struct fl_output packed; /* what the part compresses to, where it does */
     struct fl_gzip *gzip;    /* NULL: the parts go out as they are */
@@ -70,6 +71,7 @@ static ssize_t stream_read(void *context, uint64_t position, char *buffer, size_
     size_t size = left < capacity ? left : capacity;
     memcpy(buffer, output->data + stream->sent, size);
     stream->sent += size;
+    *stream->counter += size;
     return (ssize_t)size;
 }
 
@@ -87,12 +89,14 @@ static void stream_free(void *context) {
  * which the client would take for its next answer: such an answer is framed by its connection's
  * end.
  */
-static struct MHD_Response *make_stream(struct fl_http_reply *reply, bool head, bool gzip) {
+static struct MHD_Response *make_stream(struct fl_http_reply *reply, struct fl_http_answer *answer,
+                                        bool gzip) {
     struct stream *stream = calloc(1, sizeof *stream);
     bool broken = false;
     if (stream == NULL)
         return NULL;
     stream->source = reply->source;
+    stream->counter = &answer->sent;
     stream->part = reply->body;
     reply->source = NULL;
     reply->body = (struct fl_output){0};
@@ -108,13 +112,14 @@ static struct MHD_Response *make_stream(struct fl_http_reply *reply, bool head, 
         MHD_SIZE_UNKNOWN, PART_SIZE, stream_read, stream, stream_free);
     if (response == NULL)
         stream_free(stream);
-    else if (head)
+    else if (answer->head)
         MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
     return response;
 }
 
 /* Takes the reply's body. */
-static struct MHD_Response *make_whole(struct fl_http_reply *reply, bool gzip) {
+static struct MHD_Response *make_whole(struct fl_http_reply *reply, struct fl_http_answer *answer,
+                                       bool gzip) {
     if (gzip) {
         struct fl_output packed = {0};
         struct fl_gzip *coder = fl_gzip_create();
@@ -128,6 +133,7 @@ static struct MHD_Response *make_whole(struct fl_http_reply *reply, bool gzip) {
         fl_output_deinit(&reply->body);
         reply->body = packed;
     }
+    answer->sent = answer->head ? 0 : reply->body.size;
     struct MHD_Response *response =
         MHD_create_response_from_buffer(reply->body.size, reply->body.data, MHD_RESPMEM_MUST_FREE);
     if (response != NULL)
@@ -184,7 +190,7 @@ static bool add_headers(struct MHD_Response *response, const struct fl_http_answ
     return added;
 }
 
-enum MHD_Result fl_http_answer_send(const struct fl_http_answer *answer,
+enum MHD_Result fl_http_answer_send(struct fl_http_answer *answer,
                                     struct MHD_Connection *connection,
                                     struct fl_http_reply *reply) {
     if (reply->body.failed)
@@ -195,7 +201,7 @@ enum MHD_Result fl_http_answer_send(const struct fl_http_answer *answer,
     bool gzip = answer->takes_gzip && (stream || reply->body.size >= GZIP_FROM);
     unsigned status = reply->status;
     struct MHD_Response *response =
-        stream ? make_stream(reply, answer->head, gzip) : make_whole(reply, gzip);
+        stream ? make_stream(reply, answer, gzip) : make_whole(reply, answer, gzip);
     if (response == NULL)
         return MHD_NO;
     enum MHD_Result sent = add_headers(response, answer, reply, gzip)

@@ -12,11 +12,12 @@ struct fl_http_answer {
     bool preflight; /* to an OPTIONS */
     bool takes_gzip;
     const char *cors; /* the origin that may read the answer; NULL: no other site */
+    uint64_t sent;    /* bytes of the body that were given to be sent, as they go out */
 };
 
-/* Takes the reply's body and source. MHD_NO, on which the connection is cut, where memory does not
+/* Takes the reply's body and source; `answer` must stay until the request has ended. MHD_NO, on which the connection is cut, where memory does not
    suffice. */
-enum MHD_Result fl_http_answer_send(const struct fl_http_answer *answer,
+enum MHD_Result fl_http_answer_send(struct fl_http_answer *answer,
                                     struct MHD_Connection *connection, struct fl_http_reply *reply);
 
 #endif

@@ -1,5 +1,7 @@
 #include "http/exchange.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -16,6 +18,8 @@
 struct exchange {
     struct fl_http_request request;
     uint64_t body_received;
+    int64_t started_us;       /* on the clock of meters.h */
+    unsigned method;          /* FL_HTTP_…, 0 for any other */
     bool begun;               /* the handler's `begin` ran */
     bool refused;             /* the reply is decided; the rest of the body is discarded */
     struct fl_gunzip *gunzip; /* of a compressed body; else NULL */
@@ -131,7 +135,10 @@ static enum MHD_Result begin_exchange(struct fl_http_exchanges *exchanges,
     if (exchange == NULL)
         return MHD_NO;
     atomic_fetch_add(&exchanges->active, 1);
-    exchange->answer.head = strcmp(head->method, "HEAD") == 0;
+    exchange->started_us = fl_http_meters_now_us();
+    exchange->method = fl_http_method_parse(head->method);
+    fl_http_meters_begin(exchanges->service.meters);
+    exchange->answer.head = exchange->method == FL_HTTP_HEAD;
     exchange->request.service = &exchanges->service;
     exchange->request.socket =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
@@ -230,6 +237,41 @@ enum MHD_Result fl_http_exchange_advance(void *context, struct MHD_Connection *c
     return send_reply(exchanges, exchange, connection);
 }
 
+/* The access log: nothing in it is what the client sent, but for the choice of path and method. */
+static void log_access(const struct fl_http_service *service, const struct fl_http_metered *metered,
+                       const char *path) {
+    char status[24], duration[24], in[24], out[24];
+    if (atomic_load_explicit(&service->logger->level, memory_order_relaxed) < FLOWDB_LOG_DEBUG)
+        return;
+    snprintf(status, sizeof status, "%u", metered->status);
+    snprintf(duration, sizeof duration, "%" PRIu64, metered->duration_us);
+    snprintf(in, sizeof in, "%" PRIu64, metered->bytes_in);
+    snprintf(out, sizeof out, "%" PRIu64, metered->bytes_out);
+    fl_logger_write(service->logger, FLOWDB_LOG_DEBUG, "request",
+                    (const struct fl_log_pair[]){{"method", fl_http_method_name(metered->method)},
+                                                 {"path", path},
+                                                 {"status", status},
+                                                 {"duration_us", duration},
+                                                 {"bytes_in", in},
+                                                 {"bytes_out", out},
+                                                 {NULL, NULL}});
+}
+
+static void meter(const struct exchange *exchange) {
+    const struct fl_http_request *request = &exchange->request;
+    const struct fl_http_service *service = request->service;
+    const struct fl_http_route *route = request->route;
+    struct fl_http_metered metered = {
+        .route = route != NULL ? (size_t)(route - service->routes) : service->route_count,
+        .method = exchange->method,
+        .status = request->reply.status,
+        .bytes_in = exchange->body_received,
+        .bytes_out = exchange->answer.sent,
+        .duration_us = (uint64_t)(fl_http_meters_now_us() - exchange->started_us)};
+    fl_http_meters_end(service->meters, &metered);
+    log_access(service, &metered, route != NULL ? route->path : "unknown");
+}
+
 void fl_http_exchange_completed(void *context, struct MHD_Connection *connection, void **state,
                                 enum MHD_RequestTerminationCode how) {
     struct fl_http_exchanges *exchanges = context;
@@ -239,6 +281,7 @@ void fl_http_exchange_completed(void *context, struct MHD_Connection *connection
     if (exchange == NULL || *state == &malformed_target)
         return;
     *state = NULL;
+    meter(exchange);
     if (exchange->begun && exchange->request.route->handler->release != NULL)
         exchange->request.route->handler->release(&exchange->request);
     fl_http_params_deinit(&exchange->request.params);

@@ -43,6 +43,15 @@ static unsigned thread_count(const struct fl_limits *limits) {
     return cores > 2 ? (unsigned)cores : 2;
 }
 
+/* An MHD_NotifyConnectionCallback. */
+static void notify_connection(void *context, struct MHD_Connection *connection,
+                              void **socket_context, enum MHD_ConnectionNotificationCode what) {
+    struct fl_http_listener *listener = context;
+    fl_http_meters_connection(listener->exchanges.service.meters,
+                              what == MHD_CONNECTION_NOTIFY_STARTED);
+    fl_http_connections_notify(&listener->connections, connection, socket_context, what);
+}
+
 static struct MHD_Daemon *start_daemon(struct fl_http_listener *listener, int listen_fd,
                                        const struct fl_http_tls *tls) {
     bool secure = tls->certificate != NULL;
@@ -53,8 +62,7 @@ static struct MHD_Daemon *start_daemon(struct fl_http_listener *listener, int li
         {MHD_OPTION_CONNECTION_LIMIT, limits->max_connections, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_timeout_secs, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
-        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)fl_http_connections_notify,
-         &listener->connections},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)notify_connection, listener},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)fl_http_exchange_check_target, NULL},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)fl_http_exchange_keep_escapes, NULL},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)fl_http_exchange_completed, &listener->exchanges},

@@ -14,6 +14,7 @@
 #define FL_HTTP_REQUEST_H
 
 #include "http/access.h"
+#include "http/meters.h"
 #include "http/params.h"
 #include "http/reply.h"
 #include "request_limits.h"
@@ -54,9 +55,10 @@ struct fl_http_service {
     struct fl_limits limits;
     struct fl_http_access access;
     const struct fl_logger *logger;
-    void *app; /* the handlers' */
     /* Told of every reply when it is decided, before it is sent; the route may be NULL. */
     void (*answered)(const struct fl_http_request *request);
+    struct fl_http_meters *meters; /* made for `route_count` routes */
+    void *app;                     /* the handlers' */
 };
 
 struct fl_http_request {
@@ -76,6 +78,11 @@ struct fl_http_head {
     const char *path; /* or a whole URL, which a client may send as well */
     const char *version;
 };
+
+/* The method's bit, FL_HTTP_…, or 0 for one that no route has. */
+unsigned fl_http_method_parse(const char *name);
+/* The name of a bit; "other" for 0. Never what a client sent. */
+const char *fl_http_method_name(unsigned method);
 
 /* Does the method leave everything as it is? */
 bool fl_http_method_is_safe(const char *method);

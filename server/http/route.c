@@ -6,16 +6,23 @@ static const struct {
     const char *name;
     unsigned method;
 } methods[] = {
-    {"GET", FL_HTTP_GET}, {"HEAD", FL_HTTP_HEAD},   {"POST", FL_HTTP_POST},
-    {"PUT", FL_HTTP_PUT}, {"PATCH", FL_HTTP_PATCH}, {"DELETE", FL_HTTP_DELETE},
+    {"GET", FL_HTTP_GET},         {"HEAD", FL_HTTP_HEAD},   {"POST", FL_HTTP_POST},
+    {"PUT", FL_HTTP_PUT},         {"PATCH", FL_HTTP_PATCH}, {"DELETE", FL_HTTP_DELETE},
+    {"OPTIONS", FL_HTTP_OPTIONS},
 };
 
-/* The method's bit, or 0 for one that no route has. */
-static unsigned parse_method(const char *name) {
+unsigned fl_http_method_parse(const char *name) {
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
         if (strcmp(methods[i].name, name) == 0)
             return methods[i].method;
     return 0;
+}
+
+const char *fl_http_method_name(unsigned method) {
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (methods[i].method == method)
+            return methods[i].name;
+    return "other";
 }
 
 bool fl_http_method_is_safe(const char *method) {
@@ -55,7 +62,7 @@ const struct fl_http_route *fl_http_route_find(const struct fl_http_service *ser
                                                const struct fl_http_head *head,
                                                struct fl_http_reply *reply) {
     const char *path = path_of(head->path);
-    unsigned wanted = parse_method(head->method);
+    unsigned wanted = fl_http_method_parse(head->method);
     unsigned allowed = 0;
     for (size_t i = 0; i < service->route_count; i++) {
         const struct fl_http_route *route = &service->routes[i];

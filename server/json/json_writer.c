@@ -1,6 +1,9 @@
 #include "json/json_writer.h"
 
+#include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "text/base64.h"
 #include "text/number.h"
@@ -99,6 +102,30 @@ void fl_json_base64(struct fl_json_writer *writer, flowdb_slice bytes) {
 void fl_json_int(struct fl_json_writer *writer, int64_t number) {
     separate(writer);
     fl_number_append(writer->output, number);
+}
+
+void fl_json_uint(struct fl_json_writer *writer, uint64_t number) {
+    separate(writer);
+    fl_output_format(writer->output, "%" PRIu64, number);
+}
+
+void fl_json_double(struct fl_json_writer *writer, double number) {
+    char text[32];
+    separate(writer);
+    if (!isfinite(number)) {
+        fl_output_append_str(writer->output, "null");
+        return;
+    }
+    if (floor(number) == number && fabs(number) < 1e15) {
+        fl_output_format(writer->output, "%.0f", number);
+        return;
+    }
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, number);
+        if (strtod(text, NULL) == number)
+            break;
+    }
+    fl_output_append_str(writer->output, text);
 }
 
 void fl_json_bool(struct fl_json_writer *writer, bool value) {

@@ -27,6 +27,9 @@ void fl_json_member(struct fl_json_writer *writer, const char *name);
 void fl_json_string(struct fl_json_writer *writer, flowdb_slice text);
 void fl_json_base64(struct fl_json_writer *writer, flowdb_slice bytes);
 void fl_json_int(struct fl_json_writer *writer, int64_t number);
+void fl_json_uint(struct fl_json_writer *writer, uint64_t number);
+/* The shortest of 15, 16 or 17 digits that reads back the same; null for what JSON has no number for. */
+void fl_json_double(struct fl_json_writer *writer, double number);
 void fl_json_bool(struct fl_json_writer *writer, bool value);
 
 #endif

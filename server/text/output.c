@@ -1,6 +1,8 @@
 #include "text/output.h"
 
+#include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,4 +50,18 @@ void fl_output_append(struct fl_output *output, const void *bytes, size_t size) 
 
 void fl_output_append_str(struct fl_output *output, const char *text) {
     fl_output_append(output, text, strlen(text));
+}
+
+void fl_output_format(struct fl_output *output, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    char *at = fl_output_reserve(output, (size_t)size + 1);
+    if (at == NULL)
+        return;
+    va_start(arguments, format);
+    vsnprintf(at, (size_t)size + 1, format, arguments);
+    va_end(arguments);
+    output->size += (size_t)size;
 }

@@ -24,5 +24,8 @@ void fl_output_clear(struct fl_output *output);
 char *fl_output_reserve(struct fl_output *output, size_t size);
 void fl_output_append(struct fl_output *output, const void *bytes, size_t size);
 void fl_output_append_str(struct fl_output *output, const char *text);
+/* As snprintf. */
+void fl_output_format(struct fl_output *output, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -114,7 +114,16 @@ class Reader:
         if kind == "counter" and any(s[2] < 0 or math.isnan(s[2]) for s in samples):
             self.problems.append(f"{name} counts below 0")
         if kind == "histogram":
-            self.check_histogram(name, samples)
+            self.check_histograms(name, samples)
+
+    def check_histograms(self, name, samples):
+        """One for each set of labels, `le` aside."""
+        apart = {}
+        for sample in samples:
+            others = {label: text for label, text in sample[1].items() if label != "le"}
+            apart.setdefault(tuple(sorted(others.items())), []).append(sample)
+        for one in apart.values():
+            self.check_histogram(name, one)
 
     def check_histogram(self, name, samples):
         buckets = [(parse_value(s[1]["le"]), s[2]) for s in samples if s[0] == name + "_bucket"]

@@ -23,10 +23,18 @@ h_seconds_bucket{le="0.5"} 1
 h_seconds_bucket{le="+Inf"} 2
 h_seconds_sum 1.5
 h_seconds_count 2
+# HELP l_seconds By label.
+# TYPE l_seconds histogram
+l_seconds_bucket{path="/a",le="+Inf"} 4
+l_seconds_sum{path="/a"} 1
+l_seconds_count{path="/a"} 4
+l_seconds_bucket{path="/b",le="+Inf"} 7
+l_seconds_sum{path="/b"} 1
+l_seconds_count{path="/b"} 7
 """
 
 BAD = {
-    "unfinished": ("h_seconds_count 2\n", "h_seconds_count 2"),
+    "unfinished": ('count{path="/b"} 7\n', 'count{path="/b"} 7'),
     "no number": ("a_total 3", "a_total three"),
     "a label that does not end": ('le="0.5"}', 'le="0.5}'),
     "a type that is none": ("a_total counter", "a_total number"),
@@ -38,6 +46,8 @@ BAD = {
     "no sample": ("a_total 3\n", ""),
     "an abbreviated unit": ("h_seconds", "h_ms"),
     "bounds in disorder": ('le="0.5"', 'le="+Inf"'),
+    "another count of one label": ('count{path="/b"} 7', 'count{path="/b"} 4'),
+    "a label without its sum": ('l_seconds_sum{path="/a"} 1\n', ""),
     "not cumulative": ('le="0.5"} 1', 'le="0.5"} 5'),
     "no infinity": ('le="+Inf"', 'le="9"'),
     "another count": ("_count 2", "_count 3"),

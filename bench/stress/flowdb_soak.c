@@ -22,6 +22,7 @@ static const char usage[] =
     "  --minutes N      churned at least (60)\n"
     "  --working-set N  megabytes of keys that are overwritten (2000)\n"
     "  --ttl N          seconds after which the series' points expire (120)\n"
+    "  --rate N         megabytes written a second at the most (0: as fast as it goes)\n"
     "  --seed N         of what is written and read (from the clock, and printed)\n"
     "  --dir PATH       where the database is made (TMPDIR, or /tmp)\n"
     "  --csv FILE       writes the samples there\n"
@@ -34,8 +35,9 @@ static const char usage[] =
 static uint64_t resident_allowed(const struct soak *soak) {
     flowdb_config config = flowdb_config_default();
     uint64_t megabytes = (uint64_t)config.memtable_size_mb * (1 + config.max_frozen_memtables) +
-                         config.block_cache_capacity_mb + config.index_memory_budget_mb + 1;
-    return soak->baseline_bytes + megabytes * 1024 * 1024 * (100 + RESIDENT_SLACK_PERCENT) / 100;
+                         config.block_cache_capacity_mb + 1;
+    return soak->baseline_bytes +
+           (megabytes * 1024 * 1024 + soak->index_max_bytes) * (100 + RESIDENT_SLACK_PERCENT) / 100;
 }
 
 static void open_database(struct soak *soak) {
@@ -53,50 +55,97 @@ struct sampler {
     uint64_t last_ns, last_records;
 };
 
-static void print_heads(struct sampler *sampler) {
-    printf("%8s %9s %11s %9s %7s %9s %9s %8s %9s %9s\n", "seconds", "GB", "records/s", "RSS MB",
-           "files", "tables MB", "ideal MB", "x ideal", "pause ms", "checks");
+struct sample {
+    double seconds;
+    uint64_t bytes, records, checks;
+    double records_per_second;
+    uint64_t resident_bytes, pause_ns;
+    struct tool_usage usage;
+    uint64_t live_key_records, live_series_records;
+    double ideal_bytes; /* of tables, were all of what is alive copied now */
+    double space;       /* tables as they are, in ideal ones */
+    flowdb_stats stats;
+};
+
+static void print_heads(const struct sampler *sampler) {
+    printf("%7s %7s %9s | %6s %6s %6s %6s | %5s %8s %8s %7s | %8s %7s %8s\n", "seconds", "GB",
+           "records/s", "RSS MB", "writes", "cache", "index", "files", "tables", "ideal", "x ideal",
+           "pause ms", "stalls", "checks");
     if (sampler->csv != NULL)
-        fprintf(sampler->csv, "seconds,bytes_written,records_written,records_per_second,"
-                              "resident_bytes,baseline_bytes,files,table_bytes,disk_bytes,"
-                              "live_key_records,live_series_records,ideal_bytes,space,pause_ms,"
-                              "checks\n");
+        fprintf(sampler->csv,
+                "seconds,bytes_written,records_written,records_per_second,resident_bytes,"
+                "baseline_bytes,files,table_bytes,disk_bytes,live_key_records,live_series_records,"
+                "ideal_bytes,space,pause_ms,checks,write_memory_bytes,memtable_bytes,"
+                "block_cache_bytes,index_bytes,write_stalls,compaction_bytes_in,"
+                "compaction_bytes_out\n");
 }
 
-static void sample(struct sampler *sampler) {
-    struct soak *soak = sampler->soak;
-    uint64_t now = tool_now_ns(), keys, series, records = soak->records;
-    double seconds = (double)(now - soak->started_ns) / 1e9,
-           rate =
-               (double)(records - sampler->last_records) * 1e9 / (double)(now - sampler->last_ns);
-    struct tool_usage used = tool_folder_usage(soak->data_dir);
-    uint64_t resident = tool_resident_bytes(), pause = atomic_exchange(&soak->pause_ns, 0);
-    soak_count_live(soak, &keys, &series);
-    double ideal =
-               (double)keys * soak->key_record_bytes + (double)series * soak->series_record_bytes,
-           space = ideal > 0 ? (double)used.table_bytes / ideal : 0;
-    if (space > soak->space_max)
-        soak->space_max = space;
-    if (resident > soak->resident_max)
-        soak->resident_max = resident;
-    if (pause > soak->pause_max_ns)
-        soak->pause_max_ns = pause;
-    printf("%8.0f %9.2f %11.0f %9.0f %7" PRIu64 " %9.0f %9.0f %8.2f %9.1f %9" PRIu64 "\n", seconds,
-           (double)soak->bytes / 1e9, rate, (double)resident / 1e6, used.files,
-           (double)used.table_bytes / 1e6, ideal / 1e6, space, (double)pause / 1e6,
-           (uint64_t)soak->checks);
+static void print_sample(const struct sample *sample) {
+    const flowdb_stats *stats = &sample->stats;
+    printf("%7.0f %7.2f %9.0f | %6.0f %6.0f %6.0f %6.0f | %5" PRIu64
+           " %8.0f %8.0f %7.2f | %8.1f %7" PRIu64 " %8" PRIu64 "\n",
+           sample->seconds, (double)sample->bytes / 1e9, sample->records_per_second,
+           (double)sample->resident_bytes / 1e6, (double)stats->write_memory_bytes / 1e6,
+           (double)stats->block_cache_bytes / 1e6, (double)stats->index_bytes / 1e6,
+           sample->usage.files, (double)sample->usage.table_bytes / 1e6, sample->ideal_bytes / 1e6,
+           sample->space, (double)sample->pause_ns / 1e6, stats->total_write_stalls,
+           sample->checks);
     fflush(stdout);
-    if (sampler->csv != NULL) {
-        fprintf(sampler->csv,
-                "%.1f,%" PRIu64 ",%" PRIu64 ",%.0f,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64
-                ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%.0f,%.4f,%.3f,%" PRIu64 "\n",
-                seconds, (uint64_t)soak->bytes, records, rate, resident, soak->baseline_bytes,
-                used.files, used.table_bytes, used.bytes, keys, series, ideal, space,
-                (double)pause / 1e6, (uint64_t)soak->checks);
-        fflush(sampler->csv);
-    }
+}
+
+static void write_sample(FILE *csv, const struct soak *soak, const struct sample *sample) {
+    const flowdb_stats *stats = &sample->stats;
+    fprintf(csv, "%.1f,%" PRIu64 ",%" PRIu64 ",%.0f,%" PRIu64 ",%" PRIu64, sample->seconds,
+            sample->bytes, sample->records, sample->records_per_second, sample->resident_bytes,
+            soak->baseline_bytes);
+    fprintf(csv, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%.0f,%.4f",
+            sample->usage.files, sample->usage.table_bytes, sample->usage.bytes,
+            sample->live_key_records, sample->live_series_records, sample->ideal_bytes,
+            sample->space);
+    fprintf(csv, ",%.3f,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64,
+            (double)sample->pause_ns / 1e6, sample->checks, stats->write_memory_bytes,
+            stats->memtable_bytes, stats->block_cache_bytes, stats->index_bytes);
+    fprintf(csv, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n", stats->total_write_stalls,
+            stats->total_compaction_bytes_in, stats->total_compaction_bytes_out);
+    fflush(csv);
+}
+
+static void note_worst(struct soak *soak, const struct sample *sample) {
+    if (sample->space > soak->space_max)
+        soak->space_max = sample->space;
+    if (sample->resident_bytes > soak->resident_max)
+        soak->resident_max = sample->resident_bytes;
+    if (sample->pause_ns > soak->pause_max_ns)
+        soak->pause_max_ns = sample->pause_ns;
+    if (sample->stats.index_bytes > soak->index_max_bytes)
+        soak->index_max_bytes = sample->stats.index_bytes;
+}
+
+static void take_sample(struct sampler *sampler) {
+    struct soak *soak = sampler->soak;
+    uint64_t now = tool_now_ns();
+    struct sample sample = {.seconds = (double)(now - soak->started_ns) / 1e9,
+                            .bytes = soak->bytes,
+                            .records = soak->records,
+                            .checks = soak->checks,
+                            .resident_bytes = tool_resident_bytes(),
+                            .pause_ns = atomic_exchange(&soak->pause_ns, 0),
+                            .usage = tool_folder_usage(soak->data_dir),
+                            .stats = {.struct_size = sizeof sample.stats}};
+    sample.records_per_second =
+        (double)(sample.records - sampler->last_records) * 1e9 / (double)(now - sampler->last_ns);
+    soak_expect(soak, flowdb_get_stats(soak->db, &sample.stats), "flowdb_get_stats");
+    soak_count_live(soak, &sample.live_key_records, &sample.live_series_records);
+    sample.ideal_bytes = (double)sample.live_key_records * soak->key_record_bytes +
+                         (double)sample.live_series_records * soak->series_record_bytes;
+    if (sample.ideal_bytes > 0)
+        sample.space = (double)sample.usage.table_bytes / sample.ideal_bytes;
+    note_worst(soak, &sample);
+    print_sample(&sample);
+    if (sampler->csv != NULL)
+        write_sample(sampler->csv, soak, &sample);
     sampler->last_ns = now;
-    sampler->last_records = records;
+    sampler->last_records = sample.records;
 }
 
 /* ---------------------------------------------------------------------------------- phases -- */
@@ -125,8 +174,8 @@ static void fill(struct soak *soak) {
     start(soak, threads, SOAK_WRITERS, soak_fill);
     join(threads, SOAK_WRITERS);
     soak_write_lasting(&threads[0], LASTING_TICKS);
-    atomic_store(&soak->keep_series, false);
     soak_copy(soak);
+    soak_delete_series(soak);
     printf("%" PRIu64 " keys of %u points filled; a fresh copy takes %.2f bytes for a record of "
            "theirs, %.2f for one of a series\n",
            soak->group_count * SOAK_GROUP_KEYS, SOAK_KEY_POINTS, soak->key_record_bytes,
@@ -136,7 +185,8 @@ static void fill(struct soak *soak) {
 static void churn(struct soak *soak, struct sampler *sampler) {
     struct soak_thread writers[SOAK_WRITERS], verifier[1];
     uint64_t begun = tool_now_ns(), next = begun;
-    sampler->last_ns = begun;
+    sampler->last_ns = soak->churn_from_ns = begun;
+    soak->churn_from_bytes = soak->bytes;
     sampler->last_records = soak->records;
     atomic_store(&soak->pause_ns, 0);
     print_heads(sampler);
@@ -146,7 +196,7 @@ static void churn(struct soak *soak, struct sampler *sampler) {
         next += (uint64_t)SAMPLE_SECONDS * 1000000000;
         while (tool_now_ns() < next && !atomic_load(&soak->stop))
             tool_sleep_ms(100);
-        sample(sampler);
+        take_sample(sampler);
         if (soak->bytes >= soak->options.gigabytes * 1000000000 &&
             tool_now_ns() - begun >= soak->options.minutes * 60 * UINT64_C(1000000000))
             atomic_store(&soak->stop, true);
@@ -201,6 +251,7 @@ static void parse(struct soak_options *options, int count, char **arguments) {
                                           {"minutes", required_argument, NULL, 'm'},
                                           {"working-set", required_argument, NULL, 'w'},
                                           {"ttl", required_argument, NULL, 't'},
+                                          {"rate", required_argument, NULL, 'r'},
                                           {"seed", required_argument, NULL, 'e'},
                                           {"dir", required_argument, NULL, 'd'},
                                           {"csv", required_argument, NULL, 'c'},
@@ -222,6 +273,9 @@ static void parse(struct soak_options *options, int count, char **arguments) {
             break;
         case 't':
             options->ttl_seconds = (unsigned)tool_parse_number(program, "--ttl", optarg, 1, 86400);
+            break;
+        case 'r':
+            options->rate_mb = (unsigned)tool_parse_number(program, "--rate", optarg, 0, 100000);
             break;
         case 'e':
             options->seed = tool_parse_number(program, "--seed", optarg, 0, UINT64_MAX);

@@ -42,6 +42,7 @@ struct soak_options {
     uint64_t gigabytes, minutes, seed;
     uint64_t working_set_mb; /* of the random keys, as the caller's bytes */
     unsigned ttl_seconds;
+    unsigned rate_mb; /* a second, as the caller counts; 0: as fast as it goes */
     const char *folder, *csv;
     bool keep;
 };
@@ -75,6 +76,7 @@ struct soak {
     struct soak_series *series; /* SOAK_SERIES_GROUPS */
     uint64_t baseline_bytes;    /* resident before the database was opened */
     uint64_t started_ns;
+    uint64_t churn_from_ns, churn_from_bytes; /* when the rate began to count */
 
     _Atomic uint64_t bytes, records; /* written, as the caller counts: key, ts, expiry, value */
     _Atomic uint64_t checks;         /* reads that were right */
@@ -89,7 +91,7 @@ struct soak {
 
     /* violations and what the report shows */
     double space_max, space_end;
-    uint64_t resident_max, pause_max_ns;
+    uint64_t resident_max, pause_max_ns, index_max_bytes;
 };
 
 /* --- soak_model.c */
@@ -118,7 +120,10 @@ struct soak_thread {
 };
 void *soak_fill(void *context);  /* every group once */
 void *soak_churn(void *context); /* until soak->stop */
-/* So many ticks of all series that do not expire. */
+/* Takes away all that the series have; nothing else may be writing. */
+void soak_delete_series(struct soak *soak);
+/* So many ticks of all series that do not expire. Where others that expire are to follow, these must
+   be deleted first: expiry is searched by tick. */
 void soak_write_lasting(struct soak_thread *thread, unsigned ticks);
 
 /* --- soak_check.c */

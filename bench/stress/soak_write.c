@@ -174,6 +174,14 @@ void *soak_fill(void *context) {
     return NULL;
 }
 
+/* Waits while more was written than the rate allows by now. */
+static void keep_to_rate(const struct soak *soak) {
+    while (soak->options.rate_mb > 0 && !atomic_load(&soak->stop) &&
+           (double)(atomic_load(&soak->bytes) - soak->churn_from_bytes) >
+               (double)(tool_now_ns() - soak->churn_from_ns) * 1e-3 * (double)soak->options.rate_mb)
+        tool_sleep_ms(5);
+}
+
 /* A tick of one group and a batch of random keys in turn: about as many records of either. */
 void *soak_churn(void *context) {
     struct soak_thread *thread = context;
@@ -181,9 +189,11 @@ void *soak_churn(void *context) {
     struct batch batch;
     if (!begin(soak, &batch))
         return NULL;
-    for (unsigned group = thread->index; !atomic_load(&soak->stop); group += SOAK_WRITERS)
+    for (unsigned group = thread->index; !atomic_load(&soak->stop); group += SOAK_WRITERS) {
+        keep_to_rate(soak);
         if (!write_tick(soak, &batch, group % SOAK_SERIES_GROUPS) || !churn_keys(thread, &batch))
             break;
+    }
     flowdb_batch_destroy(batch.batch);
     return NULL;
 }
@@ -196,5 +206,15 @@ void soak_write_lasting(struct soak_thread *thread, unsigned ticks) {
     atomic_store(&soak->keep_series, true);
     for (unsigned i = 0; i < ticks * SOAK_SERIES_GROUPS && !atomic_load(&soak->failed); i++)
         write_tick(soak, &batch, i % SOAK_SERIES_GROUPS);
+    atomic_store(&soak->keep_series, false);
     flowdb_batch_destroy(batch.batch);
+}
+
+void soak_delete_series(struct soak *soak) {
+    char key[SOAK_KEY_BYTES];
+    soak_expect(soak, flowdb_delete_range(soak->db, soak_series_key(0, key), flowdb_bytes(NULL, 0)),
+                "flowdb_delete_range");
+    for (unsigned i = 0; i < SOAK_SERIES_GROUPS; i++)
+        for (uint64_t tick = 0; tick < soak->series[i].ticks; tick++)
+            soak->series[i].expire_at[tick % SOAK_TICKS] = 0;
 }

@@ -13,7 +13,7 @@
 
 #include "model.h"
 
-enum { TRIES = 3, SHRINK_SECONDS = 90, CANDIDATE_SECONDS = 30 };
+enum { TRIES = 10, SHRINK_SECONDS = 90, CANDIDATE_SECONDS = 30 };
 
 struct shrink {
     struct model *model;

@@ -25,12 +25,11 @@ struct fl_config {
     uint64_t max_udp_packet_size;
     uint64_t max_body_bytes, max_batch_records, max_key_bytes, max_value_bytes;
     uint64_t http_threads; /* 0: as many as there are cores, two at the least */
-    uint64_t max_connections, max_connections_per_ip; /* the latter: 0 is off */
+    uint64_t max_connections;
     uint64_t request_timeout_secs;
     struct fl_texts cors_origins, allowed_hosts;
     bool public_metrics;
-    char *tls_cert_file, *tls_key_file;  /* both "" or neither */
-    uint64_t self_metrics_interval_secs; /* 0 is off */
+    char *tls_cert_file, *tls_key_file; /* both "" or neither */
     flowdb_log_level log_level;
     char *data_dir;
     flowdb_config engine; /* data_dir and log are filled in by whoever opens the database */

@@ -309,6 +309,7 @@ static void drain(const struct server *server) {
 
 static bool prepare_api(struct server *server) {
     server->api.counters = fl_counters_create();
+    server->api.default_ttl_us = (int64_t)server->config->engine.default_ttl_secs * 1000000;
     server->api.running = fl_running_create(server->config->request_timeout_secs, &server->logger);
     if (server->api.counters != NULL && server->api.running != NULL)
         return true;

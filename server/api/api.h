@@ -16,6 +16,7 @@ struct fl_api {
     flowdb *db;
     struct fl_counters *counters;
     struct fl_running *running;
+    int64_t default_ttl_us;                 /* the engine's; 0: none */
     const struct fl_udp_receiver *receiver; /* NULL: UDP is off */
 };
 
@@ -37,6 +38,9 @@ extern const struct fl_http_handler fl_api_metrics;
 extern const struct fl_http_handler fl_api_write;
 extern const struct fl_http_handler fl_api_write_binary;
 extern const struct fl_http_handler fl_api_query;
+extern const struct fl_http_handler fl_api_get_record;
+extern const struct fl_http_handler fl_api_latest;
+extern const struct fl_http_handler fl_api_keys;
 extern const struct fl_http_handler fl_api_delete_record;
 extern const struct fl_http_handler fl_api_delete_range;
 extern const struct fl_http_handler fl_api_patch_record;
@@ -49,13 +53,10 @@ extern const struct fl_http_handler fl_api_patch_record;
 void fl_api_fail(struct fl_http_request *request, flowdb_status status);
 /* Counts a reply, and remembers it where it refuses an input. The service's `answered`. */
 void fl_api_count_answer(const struct fl_http_request *request);
-/* 200 {"written":count} */
-void fl_api_reply_written(struct fl_http_reply *reply, size_t count);
 /* Logs the calling thread's last failure. */
 void fl_api_log_failure(const struct fl_logger *logger, flowdb_status status);
 
-/* One record as an object: "key" or, where that is not UTF-8, "key_base64"; "ts", "expire_at", and
-   "value" in base64. */
-void fl_api_write_record(struct fl_json_writer *writer, const flowdb_record *record);
+/* A handler's `begin`: 400 where key= is empty. */
+bool fl_api_require_key(struct fl_http_request *request);
 
 #endif

@@ -1,8 +1,11 @@
 #include "api/api.h"
+#include "api/precision.h"
 
 static void finish_record(struct fl_http_request *request) {
     flowdb_slice key = fl_http_params_bytes(&request->params, FL_PARAM_KEY);
-    int64_t ts = fl_http_params_number(&request->params, FL_PARAM_TS, 0);
+    int64_t ts;
+    if (!fl_time_param(&request->params, FL_PARAM_TS, fl_time_read, 0, &ts, &request->reply))
+        return;
     flowdb_status status = flowdb_delete(fl_api_db(request), key, ts);
     if (status == FLOWDB_OK)
         fl_http_reply_ok(&request->reply, "deleted");
@@ -10,12 +13,7 @@ static void finish_record(struct fl_http_request *request) {
         fl_api_fail(request, status);
 }
 
-static bool begin_record(struct fl_http_request *request) {
-    return fl_http_params_bytes(&request->params, FL_PARAM_KEY).size > 0 ||
-           fl_http_reply_fail(&request->reply, 400, "key must not be empty");
-}
-
-const struct fl_http_handler fl_api_delete_record = {.begin = begin_record,
+const struct fl_http_handler fl_api_delete_record = {.begin = fl_api_require_key,
                                                      .finish = finish_record};
 
 /* All keys may be meant, but only by saying so: key_start= and key_end= both there and empty. */

@@ -2,7 +2,7 @@
  * PATCH /record: changes the value, the expiry or both of a record that is there. What the body
  * does not name stays; "ttl_secs":0 means no expiry from now on.
  */
-#include "api/api.h"
+#include "api/reading.h"
 #include "api/record_reader.h"
 
 #include <stdlib.h>
@@ -10,14 +10,15 @@
 struct patch {
     struct fl_record_reader *reader;
     const struct fl_record_fields *fields; /* the reader's; NULL until the object was read */
-    flowdb_record record;                  /* what they make, with slices into them */
+    enum fl_precision precision;
+    flowdb_record record; /* what they make, with slices into them */
 };
 
 static bool take_record(void *context, const struct fl_record_fields *fields,
                         const struct fl_record_place *place, struct fl_http_reply *reply) {
     struct patch *patch = context;
     patch->fields = fields;
-    return fl_record_fields_finish(fields, place, &patch->record, reply);
+    return fl_record_fields_finish(fields, place, patch->precision, &patch->record, reply);
 }
 
 static bool begin_patch(struct fl_http_request *request) {
@@ -25,6 +26,7 @@ static bool begin_patch(struct fl_http_request *request) {
     request->state = patch;
     if (patch != NULL) {
         struct fl_record_sink sink = {.context = patch, .take = take_record};
+        patch->precision = fl_precision_of(&request->params);
         patch->reader = fl_record_reader_create(&sink, &request->service->limits);
     }
     return (patch != NULL && patch->reader != NULL) ||
@@ -34,19 +36,6 @@ static bool begin_patch(struct fl_http_request *request) {
 static bool take_body(struct fl_http_request *request, const void *bytes, size_t size) {
     struct patch *patch = request->state;
     return fl_record_reader_feed(patch->reader, bytes, size, &request->reply);
-}
-
-static void reply_with(struct fl_http_reply *reply, const flowdb_record *record) {
-    struct fl_json_writer writer = {.output = &reply->body};
-    reply->status = 200;
-    fl_json_begin_object(&writer);
-    fl_json_member(&writer, "records");
-    fl_json_begin_array(&writer);
-    fl_api_write_record(&writer, record);
-    fl_json_end_array(&writer);
-    fl_json_member(&writer, "count");
-    fl_json_int(&writer, 1);
-    fl_json_end_object(&writer);
 }
 
 static void finish_patch(struct fl_http_request *request) {
@@ -62,10 +51,13 @@ static void finish_patch(struct fl_http_request *request) {
     flowdb_result updated = {0};
     flowdb_status status = flowdb_patch_record(fl_api_db(request), patch->record.key,
                                                patch->record.ts, &changes, &updated);
-    if (status == FLOWDB_OK)
-        reply_with(&request->reply, &updated.records[0]);
-    else
+    if (status == FLOWDB_OK) {
+        struct fl_written written = {1, request->body_size, 0};
+        fl_counters_add_written(fl_api_of(request)->counters, FL_PROTOCOL_JSON, &written);
+        fl_reply_record(request, &updated.records[0]);
+    } else {
         fl_api_fail(request, status);
+    }
     flowdb_result_free(&updated);
 }
 

@@ -117,10 +117,12 @@ static flowdb_slice text(const struct fl_record_fields *fields, enum fl_record_f
 }
 
 static bool resolve_expiry(const struct fl_record_fields *fields,
-                           const struct fl_record_place *place, int64_t ts, int64_t *expire_at,
-                           struct fl_http_reply *reply) {
+                           const struct fl_record_place *place, enum fl_precision precision,
+                           int64_t ts, int64_t *expire_at, struct fl_http_reply *reply) {
     int64_t ttl = number(fields, FL_RECORD_TTL_SECS, 0);
     int64_t end = number(fields, FL_RECORD_EXPIRE_AT, FLOWDB_NEVER);
+    if (!fl_time_read_expiry(precision, end, &end))
+        return refuse(place, "expire_at", reply, "is beyond the range of microseconds");
     if (ttl < 0)
         return refuse(place, "ttl_secs", reply, "must not be negative");
     if (ttl > 0 && fl_record_fields_has(fields, FL_RECORD_EXPIRE_AT))
@@ -133,8 +135,8 @@ static bool resolve_expiry(const struct fl_record_fields *fields,
 }
 
 bool fl_record_fields_finish(const struct fl_record_fields *fields,
-                             const struct fl_record_place *place, flowdb_record *record,
-                             struct fl_http_reply *reply) {
+                             const struct fl_record_place *place, enum fl_precision precision,
+                             flowdb_record *record, struct fl_http_reply *reply) {
     flowdb_record made = {.key = text(fields, FL_RECORD_KEY, FL_RECORD_KEY_BASE64),
                           .ts = number(fields, FL_RECORD_TS, 0),
                           .value = text(fields, FL_RECORD_VALUE, FL_RECORD_VALUE_BASE64)};
@@ -145,7 +147,9 @@ bool fl_record_fields_finish(const struct fl_record_fields *fields,
         return refuse(place, "key", reply, "must not be empty");
     if (!fl_record_fields_has(fields, FL_RECORD_TS))
         return refuse(place, "ts", reply, "is missing");
-    if (!resolve_expiry(fields, place, made.ts, &made.expire_at, reply))
+    if (!fl_time_read(precision, made.ts, &made.ts))
+        return refuse(place, "ts", reply, "is beyond the range of microseconds");
+    if (!resolve_expiry(fields, place, precision, made.ts, &made.expire_at, reply))
         return false;
     *record = made;
     return true;

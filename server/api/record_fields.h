@@ -5,6 +5,7 @@
 #ifndef FL_API_RECORD_FIELDS_H
 #define FL_API_RECORD_FIELDS_H
 
+#include "api/precision.h"
 #include "http/reply.h"
 #include "json/json_reader.h"
 #include "request_limits.h"
@@ -50,11 +51,11 @@ static inline bool fl_record_fields_has(const struct fl_record_fields *fields,
 }
 
 /*
- * The record that the fields make, with slices into them: expire_at is resolved from ttl_secs, and
- * is FLOWDB_NEVER without either. False, and a 400, where one is missing or they contradict.
+ * The record that the fields make, with slices into them and its times, which are in `precision`, in
+ * microseconds: expire_at is resolved from ttl_secs, and is FLOWDB_NEVER without either. False, and a 400, where one is missing or they contradict.
  */
 bool fl_record_fields_finish(const struct fl_record_fields *fields,
-                             const struct fl_record_place *place, flowdb_record *record,
-                             struct fl_http_reply *reply);
+                             const struct fl_record_place *place, enum fl_precision precision,
+                             flowdb_record *record, struct fl_http_reply *reply);
 
 #endif

@@ -1,18 +1,28 @@
 #include "api/api.h"
+#include "api/reading.h"
 
 #define BIT FL_PARAM_BIT
 #define KEY_RANGE (BIT(FL_PARAM_KEY_START) | BIT(FL_PARAM_KEY_END))
 #define TIME_RANGE (BIT(FL_PARAM_TS_START) | BIT(FL_PARAM_TS_END))
 #define RECORD (BIT(FL_PARAM_KEY) | BIT(FL_PARAM_TS))
+#define PRECISION BIT(FL_PARAM_PRECISION)
+#define PAGE (BIT(FL_PARAM_LIMIT) | BIT(FL_PARAM_CURSOR))
 
 const struct fl_http_route fl_api_routes[] = {
-    {"/write", FL_HTTP_POST | FL_HTTP_PUT, 0, 0, &fl_api_write, FL_HTTP_NEEDS_KEY},
-    {"/write/binary", FL_HTTP_POST, 0, 0, &fl_api_write_binary, FL_HTTP_NEEDS_KEY},
+    {"/write", FL_HTTP_POST | FL_HTTP_PUT, PRECISION, 0, &fl_api_write, FL_HTTP_NEEDS_KEY},
+    {"/write/binary", FL_HTTP_POST, PRECISION, 0, &fl_api_write_binary, FL_HTTP_NEEDS_KEY},
     {"/query", FL_HTTP_GET,
-     BIT(FL_PARAM_PREFIX) | KEY_RANGE | TIME_RANGE | BIT(FL_PARAM_LIMIT) | BIT(FL_PARAM_ORDER), 0,
-     &fl_api_query, FL_HTTP_NEEDS_KEY},
-    {"/record", FL_HTTP_DELETE, RECORD, RECORD, &fl_api_delete_record, FL_HTTP_NEEDS_KEY},
-    {"/record", FL_HTTP_PATCH, 0, 0, &fl_api_patch_record, FL_HTTP_NEEDS_KEY},
+     BIT(FL_PARAM_PREFIX) | KEY_RANGE | TIME_RANGE | BIT(FL_PARAM_ORDER) | PAGE | FL_READING_FORM,
+     0, &fl_api_query, FL_HTTP_NEEDS_KEY},
+    {"/record", FL_HTTP_GET, RECORD | FL_READING_FORM, RECORD, &fl_api_get_record,
+     FL_HTTP_NEEDS_KEY},
+    {"/latest", FL_HTTP_GET,
+     BIT(FL_PARAM_KEY) | BIT(FL_PARAM_PREFIX) | BIT(FL_PARAM_TS_END) | PAGE | FL_READING_FORM, 0,
+     &fl_api_latest, FL_HTTP_NEEDS_KEY},
+    {"/keys", FL_HTTP_GET, BIT(FL_PARAM_PREFIX) | PAGE, 0, &fl_api_keys, FL_HTTP_NEEDS_KEY},
+    {"/record", FL_HTTP_DELETE, RECORD | PRECISION, RECORD, &fl_api_delete_record,
+     FL_HTTP_NEEDS_KEY},
+    {"/record", FL_HTTP_PATCH, PRECISION, 0, &fl_api_patch_record, FL_HTTP_NEEDS_KEY},
     {"/range", FL_HTTP_DELETE, KEY_RANGE | BIT(FL_PARAM_PREFIX), 0, &fl_api_delete_range,
      FL_HTTP_NEEDS_KEY},
     {"/health", FL_HTTP_GET, 0, 0, &fl_api_health, FL_HTTP_NEEDS_NOTHING},

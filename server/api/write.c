@@ -4,6 +4,7 @@
  */
 #include "api/api.h"
 #include "api/record_reader.h"
+#include "api/tally.h"
 
 #include <stdlib.h>
 
@@ -11,23 +12,26 @@ struct write {
     struct fl_http_request *request;
     flowdb_batch *batch;
     struct fl_record_reader *reader;
+    struct fl_tally tally;
 };
 
 static bool take_record(void *context, const struct fl_record_fields *fields,
                         const struct fl_record_place *place, struct fl_http_reply *reply) {
     struct write *write = context;
     flowdb_record record;
-    if (!fl_record_fields_finish(fields, place, &record, reply))
+    if (!fl_record_fields_finish(fields, place, write->tally.precision, &record, reply))
         return false;
     flowdb_status status =
         flowdb_batch_put(write->batch, record.key, record.ts, record.expire_at, record.value);
     if (status != FLOWDB_OK)
         fl_api_fail(write->request, status);
+    fl_tally_add(&write->tally, &record);
     return status == FLOWDB_OK;
 }
 
 static void restart_list(void *context) {
     struct write *write = context;
+    fl_tally_clear(&write->tally);
     flowdb_batch_clear(write->batch);
 }
 
@@ -37,6 +41,7 @@ static bool begin_write(struct fl_http_request *request) {
     if (write != NULL) {
         struct fl_record_sink sink = {true, write, take_record, restart_list};
         write->request = request;
+        fl_tally_init(&write->tally, request);
         write->batch = flowdb_batch_create();
         write->reader = fl_record_reader_create(&sink, &request->service->limits);
     }
@@ -49,24 +54,14 @@ static bool take_body(struct fl_http_request *request, const void *bytes, size_t
     return fl_record_reader_feed(write->reader, bytes, size, &request->reply);
 }
 
-void fl_api_reply_written(struct fl_http_reply *reply, size_t count) {
-    struct fl_json_writer writer = {.output = &reply->body};
-    reply->status = 200;
-    fl_json_begin_object(&writer);
-    fl_json_member(&writer, "written");
-    fl_json_int(&writer, (int64_t)count);
-    fl_json_end_object(&writer);
-}
-
 static void finish_write(struct fl_http_request *request) {
     struct write *write = request->state;
     if (!fl_record_reader_finish(write->reader, &request->reply))
         return;
-    size_t count = flowdb_batch_count(write->batch);
     flowdb_status status = flowdb_write_batch_owned(fl_api_db(request), write->batch);
     write->batch = NULL;
     if (status == FLOWDB_OK)
-        fl_api_reply_written(&request->reply, count);
+        fl_tally_reply(&write->tally, request, FL_PROTOCOL_JSON);
     else
         fl_api_fail(request, status);
 }

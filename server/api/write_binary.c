@@ -3,7 +3,7 @@
  * it arrives; nothing is written before its end was read. The mac of a version 2 frame is not looked
  * at: the request was authenticated.
  */
-#include "api/api.h"
+#include "api/tally.h"
 #include "ingest/frame.h"
 
 #include <stdlib.h>
@@ -12,14 +12,17 @@ struct write {
     flowdb_batch *batch;
     struct fl_output rest; /* what a piece of the body left: a part of a head or record */
     uint64_t frames;       /* whose heads were read */
-    size_t left;           /* records that the current frame still has */
+    struct fl_tally tally;
+    size_t left; /* records that the current frame still has */
 };
 
 static bool begin_write(struct fl_http_request *request) {
     struct write *write = calloc(1, sizeof *write);
     request->state = write;
-    if (write != NULL)
+    if (write != NULL) {
+        fl_tally_init(&write->tally, request);
         write->batch = flowdb_batch_create();
+    }
     return (write != NULL && write->batch != NULL) ||
            fl_http_reply_fail(&request->reply, 500, "out of memory");
 }
@@ -43,11 +46,23 @@ static bool take_head(struct fl_http_request *request, const struct fl_frame_hea
                               limit);
 }
 
-static bool take_record(struct fl_http_request *request, const flowdb_record *record) {
+/* The record's times are in the request's unit, but for the length of its life. */
+static bool scale(const struct fl_tally *tally, flowdb_record *record) {
+    int64_t ts = record->ts, life_us = record->expire_at - ts;
+    if (!fl_time_read(tally->precision, ts, &record->ts))
+        return false;
+    return record->expire_at == FLOWDB_NEVER ||
+           !__builtin_add_overflow(record->ts, life_us, &record->expire_at);
+}
+
+static bool take_record(struct fl_http_request *request, flowdb_record *record) {
     struct write *write = request->state;
+    if (write->tally.precision != FL_PRECISION_US && !scale(&write->tally, record))
+        return refuse(request, "a time is beyond the range of microseconds");
     flowdb_status status =
         flowdb_batch_put(write->batch, record->key, record->ts, record->expire_at, record->value);
     write->left--;
+    fl_tally_add(&write->tally, record);
     if (status != FLOWDB_OK)
         fl_api_fail(request, status);
     return status == FLOWDB_OK;
@@ -116,11 +131,10 @@ static void finish_write(struct fl_http_request *request) {
         refuse(request, "the body ends in the middle of a frame");
         return;
     }
-    size_t count = flowdb_batch_count(write->batch);
     flowdb_status status = flowdb_write_batch_owned(fl_api_db(request), write->batch);
     write->batch = NULL;
     if (status == FLOWDB_OK)
-        fl_api_reply_written(&request->reply, count);
+        fl_tally_reply(&write->tally, request, FL_PROTOCOL_BINARY);
     else
         fl_api_fail(request, status);
 }

@@ -1,11 +1,14 @@
 #include "http/params.h"
 
+#include <stdio.h>
+
 #include "text/number.h"
 
 enum kind {
     KIND_KEY,   /* bytes, within the limit of a key */
     KIND_INT,   /* any int64 */
     KIND_COUNT, /* from 1 */
+    KIND_TEXT,  /* bytes that mean something to the handler alone */
     KIND_CHOICE /* one of the words */
 };
 
@@ -23,7 +26,17 @@ static const struct {
     [FL_PARAM_TS_END] = {"ts_end", KIND_INT, NULL},
     [FL_PARAM_LIMIT] = {"limit", KIND_COUNT, NULL},
     [FL_PARAM_ORDER] = {"order", KIND_CHOICE, (const char *const[]){"asc", "desc", NULL}},
+    [FL_PARAM_CURSOR] = {"cursor", KIND_TEXT, NULL},
+    [FL_PARAM_ENCODING] = {"encoding", KIND_CHOICE, (const char *const[]){"base64", "text", NULL}},
+    [FL_PARAM_FORMAT] = {"format", KIND_CHOICE,
+                         (const char *const[]){"json", "ndjson", "csv", NULL}},
+    [FL_PARAM_PRECISION] = {"precision", KIND_CHOICE,
+                            (const char *const[]){"s", "ms", "us", "ns", NULL}},
 };
+
+const char *fl_http_param_name(enum fl_http_param param) {
+    return specs[param].name;
+}
 
 void fl_http_params_deinit(struct fl_http_params *params) {
     fl_output_deinit(&params->decoded);
@@ -85,13 +98,20 @@ static bool parse_integer(const char *name, flowdb_slice text, int64_t least, in
 
 static bool parse_choice(const char *name, const char *const *choices, flowdb_slice text,
                          int64_t *index, struct fl_http_reply *reply) {
+    char list[64] = "";
     for (int64_t i = 0; choices[i] != NULL; i++) {
+        size_t used = strlen(list);
         if (strlen(choices[i]) == text.size && memcmp(choices[i], text.data, text.size) == 0) {
             *index = i;
             return true;
         }
+        snprintf(list + used, sizeof list - used, "%s%s",
+                 i == 0                   ? ""
+                 : choices[i + 1] == NULL ? " or "
+                                          : ", ",
+                 choices[i]);
     }
-    return fl_http_reply_fail(reply, 400, "%s must be %s or %s", name, choices[0], choices[1]);
+    return fl_http_reply_fail(reply, 400, "%s must be %s", name, list);
 }
 
 static bool parse_value(enum fl_http_param param, flowdb_slice text, int64_t *number,
@@ -106,6 +126,8 @@ static bool parse_value(enum fl_http_param param, flowdb_slice text, int64_t *nu
         return parse_integer(name, text, INT64_MIN, number, reply);
     case KIND_COUNT:
         return parse_integer(name, text, 1, number, reply);
+    case KIND_TEXT:
+        return true;
     case KIND_CHOICE:
         return parse_choice(name, specs[param].choices, text, number, reply);
     }

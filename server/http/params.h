@@ -23,6 +23,10 @@ enum fl_http_param {
     FL_PARAM_TS_END,
     FL_PARAM_LIMIT,
     FL_PARAM_ORDER,
+    FL_PARAM_CURSOR,
+    FL_PARAM_ENCODING,
+    FL_PARAM_FORMAT,
+    FL_PARAM_PRECISION,
     FL_PARAM_COUNT
 };
 
@@ -36,6 +40,8 @@ struct fl_http_params {
     } values[FL_PARAM_COUNT];
     struct fl_output decoded;
 };
+
+const char *fl_http_param_name(enum fl_http_param param);
 
 void fl_http_params_deinit(struct fl_http_params *params);
 

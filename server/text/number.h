@@ -15,6 +15,10 @@ enum fl_number_status {
 };
 
 enum fl_number_status fl_number_parse(const char *text, size_t size, int64_t *number);
+/* The longest has so many characters. */
+enum { FL_NUMBER_SIZE = 20 };
+/* Writes at `at`, which has room for FL_NUMBER_SIZE; returns where it ends. */
+char *fl_number_write(char *at, int64_t number);
 void fl_number_append(struct fl_output *output, int64_t number);
 
 #endif

@@ -66,10 +66,14 @@ class Write(ServerTest):
     def test_a_lifetime_becomes_an_expiry(self):
         now = time.time_ns() // 1000
         self.write({"key": "a", "ts": now, "ttl_secs": 60}, {"key": "b", "ts": now, "ttl_secs": 0},
-                   {"key": "c", "ts": now, "expire_at": now + 5_000_000_000},
-                   {"key": "gone", "ts": now - 120_000_000, "ttl_secs": 60})
+                   {"key": "c", "ts": now, "expire_at": now + 5_000_000_000})
+        gone = [{"key": "gone", "ts": now - 120_000_000, "ttl_secs": 60},
+                {"key": "gone", "ts": now, "expire_at": now - 1}, {"key": "d", "ts": now}]
+        response = self.request("POST", "/write", {"records": gone})
+        self.assertEqual(response.json, {"written": 3, "expired": 2})
         self.assertEqual([(key, expire_at) for key, _, expire_at, _ in self.query()],
-                         [(b"a", now + 60_000_000), (b"b", NEVER), (b"c", now + 5_000_000_000)])
+                         [(b"a", now + 60_000_000), (b"b", NEVER), (b"c", now + 5_000_000_000),
+                          (b"d", NEVER)])
 
     def test_takes_back_what_a_query_answered(self):
         self.write({"key_base64": "/wA=", "ts": -5, "value_base64": "AP8="})

@@ -13,7 +13,7 @@ class Binary(ServerTest):
         body = frame(record_bytes(b"a", 1, b"one"), record_bytes(b"b", -5, b"\x00\xff", ttl=60),
                      record_bytes(b"c", 2**62, b""))
         response = self.send(body)
-        self.assertEqual((response.status, response.json), (200, {"written": 3}))
+        self.assertEqual((response.status, response.json), (200, {"written": 3, "expired": 1}))
         self.assertEqual(self.query(), [(b"a", 1, NEVER, b"one"), (b"c", 2**62, NEVER, b"")])
 
     def test_a_time_to_live_counts_from_the_timestamp(self):

@@ -19,7 +19,7 @@ class Paths(ServerTest):
 
     def test_405_names_what_is_allowed(self):
         for path, allowed in (("/write", "POST, PUT"), ("/query", "GET, HEAD"),
-                              ("/record", "PATCH, DELETE"), ("/range", "DELETE"),
+                              ("/record", "GET, HEAD, PATCH, DELETE"), ("/range", "DELETE"),
                               ("/health", "GET, HEAD")):
             for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE",
                            "CONNECT", "get", "BREW"):

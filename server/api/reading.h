@@ -1,0 +1,57 @@
+/*
+ * A read whose answer is written as the client takes it: records, in the form that the request asks
+ * for, up to its limit and from its cursor on. Between two parts of the answer nothing is held but the
+ * iterators and what did not fit the last part.
+ */
+#ifndef FL_API_READING_H
+#define FL_API_READING_H
+
+#include "api/api.h"
+#include "api/cursor.h"
+#include "api/record_writer.h"
+
+struct fl_reading;
+
+/* The next record, whose slices are valid until the next call; or FLOWDB_DONE, or an error. */
+typedef flowdb_status fl_reading_step(struct fl_reading *reading, flowdb_record *record);
+
+struct fl_reading {
+    struct fl_http_source source; /* first: the reply owns the reading by it */
+    struct fl_http_request *request;
+    struct fl_running_read *running;
+    struct fl_record_writer writer;
+    uint64_t limit;              /* UINT64_MAX: none */
+    struct fl_output next;       /* the cursor behind the last record, once the limit is reached */
+    enum fl_running_end stopped; /* why the answer broke, where the engine did not fail */
+    flowdb_status failed;
+
+    /* set by who makes it */
+    fl_reading_step *step;
+    flowdb_iterator *iterator;
+    flowdb_iterator *finder; /* a second one, or NULL */
+    int64_t ts_end;
+};
+
+/*
+ * Makes one for the request, with `step` to be set; or NULL, and the reply says why. It is the reply's
+ * from then on.
+ */
+struct fl_reading *fl_reading_create(struct fl_http_request *request);
+/*
+ * Writes the first part, before the status is sent: an engine that fails at once is answered with an
+ * error, and a short answer goes out whole.
+ */
+void fl_reading_start(struct fl_reading *reading);
+
+/* 200 with one record. */
+void fl_reply_record(struct fl_http_request *request, const flowdb_record *record);
+
+/* The time filters of the request. False, with a 400, where they are out of range. */
+bool fl_reading_times(struct fl_http_request *request, int64_t *ts_start, int64_t *ts_end);
+
+/* What read routes take. */
+#define FL_READING_FORM                                                \
+    (FL_PARAM_BIT(FL_PARAM_ENCODING) | FL_PARAM_BIT(FL_PARAM_FORMAT) | \
+     FL_PARAM_BIT(FL_PARAM_PRECISION) | FL_PARAM_BIT(FL_PARAM_LIMIT))
+
+#endif

@@ -51,7 +51,7 @@ extern const struct fl_http_handler fl_api_patch_record;
  * the log, and the client is told of its kind alone.
  */
 void fl_api_fail(struct fl_http_request *request, flowdb_status status);
-/* Counts a reply, and remembers it where it refuses an input. The service's `answered`. */
+/* Counts and remembers a reply that refuses an input. The service's `answered`. */
 void fl_api_count_answer(const struct fl_http_request *request);
 /* Logs the calling thread's last failure. */
 void fl_api_log_failure(const struct fl_logger *logger, flowdb_status status);

@@ -13,13 +13,10 @@ static bool is_bad_input(unsigned status) {
 }
 
 void fl_api_count_answer(const struct fl_http_request *request) {
-    struct fl_counters *counters = fl_api_of(request)->counters;
     const struct fl_http_route *route = request->route;
-    size_t place = route != NULL ? (size_t)(route - fl_api_routes) : fl_api_route_count;
-    fl_counters_add_request(counters, place, request->reply.status);
     if (route == NULL || !is_bad_input(request->reply.status))
         return;
     enum fl_protocol protocol = protocol_of(route);
     if (protocol != FL_PROTOCOLS)
-        fl_counters_add_rejected(counters, protocol, request->reply.reason, 1);
+        fl_counters_add_rejected(fl_api_of(request)->counters, protocol, request->reply.reason, 1);
 }

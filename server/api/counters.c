@@ -13,7 +13,6 @@ struct protocol {
 struct fl_counters {
     struct protocol protocols[FL_PROTOCOLS];
     _Atomic uint64_t unit_warnings;
-    _Atomic uint64_t requests[FL_COUNTED_ROUTES][FL_STATUS_CLASSES];
     pthread_mutex_t lock; /* of all below */
     struct fl_rejection rejections[FL_REJECTIONS];
     uint64_t rejection_count; /* ever; the last one lies at its remainder less one */
@@ -108,35 +107,6 @@ size_t fl_counters_rejections(struct fl_counters *counters,
         rejections[i] = counters->rejections[(ever - 1 - i) % FL_REJECTIONS];
     pthread_mutex_unlock(&counters->lock);
     return count;
-}
-
-/* --------------------------------------------------------------------------------- requests -- */
-
-static size_t place_of(size_t route) {
-    return route < FL_COUNTED_ROUTES ? route : FL_COUNTED_ROUTES - 1;
-}
-
-void fl_counters_add_request(struct fl_counters *counters, size_t route, unsigned status) {
-    unsigned class = status / 100;
-    if (class >= 1 && class <= FL_STATUS_CLASSES)
-        add(&counters->requests[place_of(route)][class - 1], 1);
-}
-
-uint64_t fl_counters_requests(const struct fl_counters *counters, size_t route,
-                              unsigned status_class) {
-    return get(&counters->requests[place_of(route)][status_class - 1]);
-}
-
-void fl_counters_requests_total(const struct fl_counters *counters, uint64_t *total,
-                                uint64_t *rejected) {
-    *total = *rejected = 0;
-    for (size_t route = 0; route < FL_COUNTED_ROUTES; route++) {
-        for (size_t class = 0; class < FL_STATUS_CLASSES; class ++) {
-            uint64_t requests = get(&counters->requests[route][class]);
-            *total += requests;
-            *rejected += class >= 3 ? requests : 0;
-        }
-    }
 }
 
 /* ------------------------------------------------------------------------------------ reads -- */

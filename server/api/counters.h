@@ -1,9 +1,9 @@
 /*
- * What came in, counted by protocol and route, and the last inputs that were refused. One for the
+ * What came in, counted by protocol, and the last inputs that were refused. One for the
  * server; every call is for any thread.
  *
  * What the engine does is counted by flowdb_get_stats, and why datagrams were dropped by the receiver
- * (udp/receiver.h).
+ * (udp/receiver.h); requests by path and status are counted by http/meters.h.
  */
 #ifndef FL_API_COUNTERS_H
 #define FL_API_COUNTERS_H
@@ -22,9 +22,7 @@ enum fl_protocol {
 const char *fl_protocol_name(enum fl_protocol protocol);
 
 enum {
-    FL_COUNTED_ROUTES = 64, /* routes that are told apart; those above share the last place */
-    FL_STATUS_CLASSES = 5,  /* 1xx to 5xx */
-    FL_REJECTIONS = 64,     /* that are remembered */
+    FL_REJECTIONS = 64, /* that are remembered */
     FL_REJECTION_REASON = 160
 };
 
@@ -60,19 +58,10 @@ void fl_counters_add_rejected(struct fl_counters *counters, enum fl_protocol pro
                               const char *reason, uint64_t count);
 /* A write whose timestamps look like another unit's. */
 void fl_counters_add_unit_warning(struct fl_counters *counters);
-/* A request was answered. `route` is its place in the route table; one past the table's end where
-   no route took it. */
-void fl_counters_add_request(struct fl_counters *counters, size_t route, unsigned status);
 
 void fl_counters_protocol(const struct fl_counters *counters, enum fl_protocol protocol,
                           struct fl_protocol_counts *counts);
 uint64_t fl_counters_unit_warnings(const struct fl_counters *counters);
-/* Requests to the route that were answered with a status of the class: 2 for 2xx. */
-uint64_t fl_counters_requests(const struct fl_counters *counters, size_t route,
-                              unsigned status_class);
-/* All of them, and those answered with 400 and above. */
-void fl_counters_requests_total(const struct fl_counters *counters, uint64_t *total,
-                                uint64_t *rejected);
 /* Copies the last refused inputs, the newest first, into `rejections`; how many there are. */
 size_t fl_counters_rejections(struct fl_counters *counters,
                               struct fl_rejection rejections[FL_REJECTIONS]);

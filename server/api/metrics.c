@@ -46,6 +46,40 @@ static void append_udp(struct fl_output *output, const struct fl_figures *figure
                   "Commits of datagrams that waited together.", figures->udp.batches);
 }
 
+/* ------------------------------------------------------------------------------------ ingest -- */
+
+static void append_ingest(struct fl_output *output, const struct fl_counters *counters) {
+    static const struct {
+        const char *name, *help;
+        size_t offset;
+    } series[] = {
+        {"flowdb_ingest_records_total", "Records that were stored, by protocol.",
+         offsetof(struct fl_protocol_counts, records)},
+        {"flowdb_ingest_bytes_total", "Bytes of what brought them, decompressed.",
+         offsetof(struct fl_protocol_counts, bytes)},
+        {"flowdb_ingest_writes_total", "Commits of them.",
+         offsetof(struct fl_protocol_counts, writes)},
+        {"flowdb_ingest_expired_total", "Those whose expiry was past when they were written.",
+         offsetof(struct fl_protocol_counts, expired)},
+        {"flowdb_ingest_rejected_total", "Requests and datagrams refused for what they held.",
+         offsetof(struct fl_protocol_counts, rejected)},
+    };
+    for (size_t i = 0; i < sizeof series / sizeof series[0]; i++) {
+        append_head(output, series[i].name, "counter", series[i].help);
+        for (unsigned protocol = 0; protocol < FL_PROTOCOLS; protocol++) {
+            struct fl_protocol_counts counts;
+            uint64_t value;
+            fl_counters_protocol(counters, (enum fl_protocol)protocol, &counts);
+            memcpy(&value, (const char *)&counts + series[i].offset, sizeof value);
+            fl_output_format(output, "%s{protocol=\"%s\"} %" PRIu64 "\n", series[i].name,
+                             fl_protocol_name((enum fl_protocol)protocol), value);
+        }
+    }
+    append_number(output, "flowdb_unit_warnings_total", "counter",
+                  "Writes whose timestamps look like another unit than microseconds.",
+                  fl_counters_unit_warnings(counters));
+}
+
 /* -------------------------------------------------------------------------------------- HTTP -- */
 
 /* A label: of the route table, so nothing that a client sent. */
@@ -166,6 +200,7 @@ void fl_metrics_append(const struct fl_http_service *service, struct fl_output *
     struct fl_figures figures;
     fl_figures_read(service, &figures);
     append_udp(output, &figures);
+    append_ingest(output, ((const struct fl_api *)service->app)->counters);
     append_http(output, service, &figures);
     append_process(output, &figures);
 }

@@ -111,6 +111,26 @@ class Precision(PrecisionTest):
 
 
 class Warnings(PrecisionTest):
+    def metric(self, name):
+        text = self.request("GET", "/metrics").body.decode()
+        return [float(line.split()[-1]) for line in text.split("\n")
+                if line.startswith(name + " ")][0]
+
+    def test_warnings_expiries_and_refusals_are_counted(self):
+        now = time.time()
+        self.post({"key": "w", "ts": int(now)}, {"key": "w", "ts": 1, "expire_at": 2})
+        self.request("POST", "/write/binary", frame(record_bytes(b"w", 1, b"v", ttl=1)))
+        self.request("POST", "/write", '{"records":[{"key":"w"}]}')
+        for name, expected in (
+                ("flowdb_unit_warnings_total", 1),
+                ('flowdb_ingest_records_total{protocol="http_json"}', 2),
+                ('flowdb_ingest_records_total{protocol="http_binary"}', 1),
+                ('flowdb_ingest_expired_total{protocol="http_json"}', 1),
+                ('flowdb_ingest_expired_total{protocol="http_binary"}', 1),
+                ('flowdb_ingest_rejected_total{protocol="http_json"}', 1),
+                ('flowdb_ingest_rejected_total{protocol="udp"}', 0)):
+            self.assertEqual(self.metric(name), expected, name)
+
     def test_times_of_today_in_another_unit_are_warned_of(self):
         now = time.time()
         for name, factor in (("s", 1), ("ms", 10**3), ("ns", 10**9)):

@@ -308,6 +308,7 @@ static void drain(const struct server *server) {
 }
 
 static bool prepare_api(struct server *server) {
+    server->api.config = server->config;
     server->api.counters = fl_counters_create();
     server->api.default_ttl_us = (int64_t)server->config->engine.default_ttl_secs * 1000000;
     server->api.running = fl_running_create(server->config->request_timeout_secs, &server->logger);

@@ -7,6 +7,7 @@
 
 #include "api/counters.h"
 #include "api/running.h"
+#include "config/config.h"
 #include "http/request.h"
 #include "json/json_writer.h"
 #include "udp/receiver.h"
@@ -18,6 +19,7 @@ struct fl_api {
     struct fl_running *running;
     int64_t default_ttl_us;                 /* the engine's; 0: none */
     const struct fl_udp_receiver *receiver; /* NULL: UDP is off */
+    const struct fl_config *config;
 };
 
 static inline const struct fl_api *fl_api_of(const struct fl_http_request *request) {
@@ -44,6 +46,13 @@ extern const struct fl_http_handler fl_api_keys;
 extern const struct fl_http_handler fl_api_delete_record;
 extern const struct fl_http_handler fl_api_delete_range;
 extern const struct fl_http_handler fl_api_patch_record;
+extern const struct fl_http_handler fl_api_flush;
+extern const struct fl_http_handler fl_api_compact;
+extern const struct fl_http_handler fl_api_gc;
+extern const struct fl_http_handler fl_api_admin_delete;
+extern const struct fl_http_handler fl_api_checkpoint_make;
+extern const struct fl_http_handler fl_api_checkpoint_list;
+extern const struct fl_http_handler fl_api_checkpoint_remove;
 
 /*
  * The answer to a call of the engine that failed with `status`, on the thread that made it. What

@@ -7,13 +7,13 @@
 #define RECORD (BIT(FL_PARAM_KEY) | BIT(FL_PARAM_TS))
 #define PRECISION BIT(FL_PARAM_PRECISION)
 #define PAGE (BIT(FL_PARAM_LIMIT) | BIT(FL_PARAM_CURSOR))
+#define QUERY \
+    (BIT(FL_PARAM_PREFIX) | KEY_RANGE | TIME_RANGE | BIT(FL_PARAM_ORDER) | PAGE | FL_READING_FORM)
 
 const struct fl_http_route fl_api_routes[] = {
     {"/write", FL_HTTP_POST | FL_HTTP_PUT, PRECISION, 0, &fl_api_write, FL_HTTP_NEEDS_KEY},
     {"/write/binary", FL_HTTP_POST, PRECISION, 0, &fl_api_write_binary, FL_HTTP_NEEDS_KEY},
-    {"/query", FL_HTTP_GET,
-     BIT(FL_PARAM_PREFIX) | KEY_RANGE | TIME_RANGE | BIT(FL_PARAM_ORDER) | PAGE | FL_READING_FORM,
-     0, &fl_api_query, FL_HTTP_NEEDS_KEY},
+    {"/query", FL_HTTP_GET, QUERY, 0, &fl_api_query, FL_HTTP_NEEDS_KEY},
     {"/record", FL_HTTP_GET, RECORD | FL_READING_FORM, RECORD, &fl_api_get_record,
      FL_HTTP_NEEDS_KEY},
     {"/latest", FL_HTTP_GET,
@@ -29,6 +29,16 @@ const struct fl_http_route fl_api_routes[] = {
     {"/ready", FL_HTTP_GET, 0, 0, &fl_api_ready, FL_HTTP_NEEDS_NOTHING},
     {"/stats", FL_HTTP_GET, 0, 0, &fl_api_stats, FL_HTTP_NEEDS_FIGURES},
     {"/metrics", FL_HTTP_GET, 0, 0, &fl_api_metrics, FL_HTTP_NEEDS_FIGURES},
+    {"/admin/query", FL_HTTP_GET, QUERY, 0, &fl_api_query, FL_HTTP_NEEDS_KEY},
+    {"/admin/delete", FL_HTTP_POST, PRECISION, 0, &fl_api_admin_delete, FL_HTTP_NEEDS_KEY},
+    {"/admin/patch", FL_HTTP_POST, PRECISION, 0, &fl_api_patch_record, FL_HTTP_NEEDS_KEY},
+    {"/admin/flush", FL_HTTP_POST, 0, 0, &fl_api_flush, FL_HTTP_NEEDS_KEY},
+    {"/admin/compact", FL_HTTP_POST, 0, 0, &fl_api_compact, FL_HTTP_NEEDS_KEY},
+    {"/admin/gc", FL_HTTP_POST, 0, 0, &fl_api_gc, FL_HTTP_NEEDS_KEY},
+    {"/admin/checkpoint", FL_HTTP_POST, 0, 0, &fl_api_checkpoint_make, FL_HTTP_NEEDS_KEY},
+    {"/admin/checkpoint", FL_HTTP_DELETE, BIT(FL_PARAM_NAME), BIT(FL_PARAM_NAME),
+     &fl_api_checkpoint_remove, FL_HTTP_NEEDS_KEY},
+    {"/admin/checkpoints", FL_HTTP_GET, 0, 0, &fl_api_checkpoint_list, FL_HTTP_NEEDS_KEY},
 };
 
 const size_t fl_api_route_count = sizeof fl_api_routes / sizeof fl_api_routes[0];

@@ -17,6 +17,8 @@
 
 struct exchange {
     struct fl_http_request request;
+    struct MHD_Connection *connection;
+    atomic_bool worked; /* a slow handler has filled the reply */
     uint64_t body_received;
     int64_t started_us;       /* on the clock of meters.h */
     unsigned method;          /* FL_HTTP_…, 0 for any other */
@@ -134,6 +136,7 @@ static enum MHD_Result begin_exchange(struct fl_http_exchanges *exchanges,
     *state = exchange;
     if (exchange == NULL)
         return MHD_NO;
+    exchange->connection = connection;
     atomic_fetch_add(&exchanges->active, 1);
     exchange->started_us = fl_http_meters_now_us();
     exchange->method = fl_http_method_parse(head->method);
@@ -218,6 +221,38 @@ static void finish(struct exchange *exchange) {
         request->route->handler->finish(request);
 }
 
+/* A slow handler, in a worker. Once the connection goes on, its thread may free the exchange. */
+static void work(void *context) {
+    struct exchange *exchange = context;
+    struct MHD_Connection *connection = exchange->connection;
+    finish(exchange);
+    atomic_store(&exchange->worked, true);
+    MHD_resume_connection(connection);
+}
+
+/* True where the handler runs in a worker, after which libmicrohttpd calls for the same exchange again;
+   false where the reply is there. */
+static bool finish_elsewhere(struct fl_http_exchanges *exchanges, struct exchange *exchange) {
+    struct fl_http_request *request = &exchange->request;
+    if (!request->route->handler->slow) {
+        finish(exchange);
+        return false;
+    }
+    if (!fl_http_workers_claim(&exchanges->workers)) {
+        request->reply.retry_after_secs = 1;
+        return fl_http_reply_fail(&request->reply, 503,
+                                  "%d requests that take long are being worked on already",
+                                  FL_HTTP_WORKERS_MAX);
+    }
+    MHD_suspend_connection(exchange->connection);
+    if (fl_http_workers_begin(&exchanges->workers, work, exchange))
+        return true;
+    fl_http_reply_fail(&request->reply, 500, "out of memory");
+    atomic_store(&exchange->worked, true);
+    MHD_resume_connection(exchange->connection);
+    return true;
+}
+
 enum MHD_Result fl_http_exchange_advance(void *context, struct MHD_Connection *connection,
                                          const char *path, const char *method, const char *version,
                                          const char *body, size_t *body_size, void **state) {
@@ -232,8 +267,9 @@ enum MHD_Result fl_http_exchange_advance(void *context, struct MHD_Connection *c
         *body_size = 0;
         return take_body(exchange, body, size);
     }
-    if (!exchange->refused)
-        finish(exchange);
+    if (!exchange->refused && !atomic_load(&exchange->worked) &&
+        finish_elsewhere(exchanges, exchange))
+        return MHD_YES;
     return send_reply(exchanges, exchange, connection);
 }
 

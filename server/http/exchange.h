@@ -6,10 +6,12 @@
 #include <stdatomic.h>
 
 #include "http/request.h"
+#include "http/workers.h"
 
 /* What the callbacks below get as their context. */
 struct fl_http_exchanges {
     struct fl_http_service service;
+    struct fl_http_workers workers;
     atomic_uint active;   /* requests between their headers and the end of their answer */
     atomic_bool draining; /* answers end their connection */
     int idle_event;       /* an eventfd: written when `active` falls to 0 while draining */

@@ -70,7 +70,7 @@ static struct MHD_Daemon *start_daemon(struct fl_http_listener *listener, int li
         {MHD_OPTION_HTTPS_MEM_KEY, 0, tls->key},
         {MHD_OPTION_END, 0, NULL},
     };
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     return MHD_start_daemon(secure ? flags | MHD_USE_TLS : flags, 0, NULL, NULL,
                             fl_http_exchange_advance, &listener->exchanges,
                             MHD_OPTION_EXTERNAL_LOGGER, log_library, listener, MHD_OPTION_ARRAY,
@@ -82,7 +82,12 @@ bool fl_http_listener_start(struct fl_http_address *address, const struct fl_htt
                             char *reason, size_t reason_size) {
     struct fl_http_listener *made = calloc(1, sizeof *made);
     int listen_fd = -1;
-    if (made == NULL || !fl_http_connections_init(&made->connections)) {
+    bool fine = made != NULL && fl_http_workers_init(&made->exchanges.workers);
+    if (fine && !fl_http_connections_init(&made->connections)) {
+        fl_http_workers_deinit(&made->exchanges.workers);
+        fine = false;
+    }
+    if (!fine) {
         free(made);
         snprintf(reason, reason_size, "out of memory");
         return false;
@@ -129,10 +134,12 @@ void fl_http_listener_stop(struct fl_http_listener *listener) {
     if (listener == NULL)
         return;
     if (listener->daemon != NULL) {
+        fl_http_workers_wait(&listener->exchanges.workers);
         fl_http_connections_end(&listener->connections);
         MHD_stop_daemon(listener->daemon);
     }
     fl_http_connections_deinit(&listener->connections);
+    fl_http_workers_deinit(&listener->exchanges.workers);
     if (listener->exchanges.idle_event >= 0)
         close(listener->exchanges.idle_event);
     free(listener);

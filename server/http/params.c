@@ -26,6 +26,7 @@ static const struct {
     [FL_PARAM_TS_END] = {"ts_end", KIND_INT, NULL},
     [FL_PARAM_LIMIT] = {"limit", KIND_COUNT, NULL},
     [FL_PARAM_ORDER] = {"order", KIND_CHOICE, (const char *const[]){"asc", "desc", NULL}},
+    [FL_PARAM_NAME] = {"name", KIND_TEXT, NULL},
     [FL_PARAM_CURSOR] = {"cursor", KIND_TEXT, NULL},
     [FL_PARAM_ENCODING] = {"encoding", KIND_CHOICE, (const char *const[]){"base64", "text", NULL}},
     [FL_PARAM_FORMAT] = {"format", KIND_CHOICE,

@@ -27,6 +27,7 @@ enum fl_http_param {
     FL_PARAM_ENCODING,
     FL_PARAM_FORMAT,
     FL_PARAM_PRECISION,
+    FL_PARAM_NAME,
     FL_PARAM_COUNT
 };
 

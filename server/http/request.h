@@ -37,6 +37,7 @@ struct fl_http_handler {
     bool (*body)(struct fl_http_request *request, const void *bytes, size_t size);
     void (*finish)(struct fl_http_request *request);
     void (*release)(struct fl_http_request *request);
+    bool slow; /* `finish` may take long, and is called in a thread of its own */
 };
 
 struct fl_http_route {

@@ -3,6 +3,8 @@
 import statistics
 from xml.sax.saxutils import escape
 
+import benchmarks_page
+
 # Row, what it is compared with where that is another row, and the ratio to RocksDB that is wanted.
 GOALS = {
     "write @100000": 3, "write @1000000": 3,
@@ -90,11 +92,11 @@ def sections(result):
     yield "One writer and one reader", [name for name in rest if not name.startswith("series")]
 
 
-HEAD = """# Benchmarks
+HEAD = """## Beside other stores
 
 {rounds} rounds in turn on {cpu}, {cores} cores, {memory_gib} GiB, Linux {kernel}, {file_system}, gcc {compiler}; medians, for
 FlowDB with the smallest and the largest. {versions}.
-[bench/README.md](../bench/README.md) says what each row does; `make bench-peers` makes this page.
+[bench/README.md](../bench/README.md) says what each row does; `make bench-peers` writes this part.
 
 Every store gets the same keys, values and batches of 100, made before the clock, and is configured alike: 64 MB memtables,
 8 KB blocks, 10 bits of filter a key, zstd where it has it, 128 MB of cache. LMDB neither compresses nor keeps a log: its figures are
@@ -110,7 +112,7 @@ def page(result):
     yield HEAD.format(rounds=result["rounds"], versions=versions, **result["machine"])
     for title, names in sections(result):
         if names:
-            yield f"## {title}\n"
+            yield f"### {title}\n"
             yield from table(result, names)
             yield ""
 
@@ -162,5 +164,5 @@ def chart(result):
 
 
 def write(result, folder):
-    (folder / "benchmarks.md").write_text("\n".join(page(result)))
+    benchmarks_page.replace("peers", "\n".join(page(result)), folder / "benchmarks.md")
     (folder / "benchmarks.svg").write_text(chart(result))

@@ -33,6 +33,11 @@ static inline flowdb *fl_api_db(const struct fl_http_request *request) {
 extern const struct fl_http_route fl_api_routes[];
 extern const size_t fl_api_route_count;
 
+/* The dashboard, and what its files' names follow. */
+#define FL_API_PAGE "/admin"
+#define FL_API_PAGE_FILES "/admin/page/"
+
+extern const struct fl_http_handler fl_api_page;
 extern const struct fl_http_handler fl_api_health;
 extern const struct fl_http_handler fl_api_ready;
 extern const struct fl_http_handler fl_api_stats;

@@ -9,6 +9,8 @@
 #define PAGE (BIT(FL_PARAM_LIMIT) | BIT(FL_PARAM_CURSOR))
 #define QUERY \
     (BIT(FL_PARAM_PREFIX) | KEY_RANGE | TIME_RANGE | BIT(FL_PARAM_ORDER) | PAGE | FL_READING_FORM)
+#define PAGE_FILE(name) \
+    { FL_API_PAGE_FILES name, FL_HTTP_GET, 0, 0, &fl_api_page, FL_HTTP_NEEDS_NOTHING }
 
 const struct fl_http_route fl_api_routes[] = {
     {"/write", FL_HTTP_POST | FL_HTTP_PUT, PRECISION, 0, &fl_api_write, FL_HTTP_NEEDS_KEY},
@@ -29,6 +31,11 @@ const struct fl_http_route fl_api_routes[] = {
     {"/ready", FL_HTTP_GET, 0, 0, &fl_api_ready, FL_HTTP_NEEDS_NOTHING},
     {"/stats", FL_HTTP_GET, 0, 0, &fl_api_stats, FL_HTTP_NEEDS_FIGURES},
     {"/metrics", FL_HTTP_GET, 0, 0, &fl_api_metrics, FL_HTTP_NEEDS_FIGURES},
+    {FL_API_PAGE, FL_HTTP_GET, 0, 0, &fl_api_page, FL_HTTP_NEEDS_NOTHING},
+    PAGE_FILE("client.js"),
+    PAGE_FILE("icon.svg"),
+    PAGE_FILE("main.js"),
+    PAGE_FILE("page.css"),
     {"/admin/query", FL_HTTP_GET, QUERY, 0, &fl_api_query, FL_HTTP_NEEDS_KEY},
     {"/admin/delete", FL_HTTP_POST, PRECISION, 0, &fl_api_admin_delete, FL_HTTP_NEEDS_KEY},
     {"/admin/patch", FL_HTTP_POST, PRECISION, 0, &fl_api_patch_record, FL_HTTP_NEEDS_KEY},

@@ -169,14 +169,15 @@ static bool add_headers(struct MHD_Response *response, const struct fl_http_answ
         bool wanted;
     } headers[] = {
         {"Content-Type", reply->type != NULL ? reply->type : "application/json",
-         !answer->preflight},
+         !answer->preflight && reply->status != 304},
         {"Content-Encoding", "gzip", gzip},
         {"Vary",
          answer->cors != NULL ? "Accept, Accept-Encoding, Origin" : "Accept, Accept-Encoding",
          true},
         {"X-Content-Type-Options", "nosniff", true},
         {"Content-Security-Policy", reply->policy != NULL ? reply->policy : NO_CONTENT, true},
-        {"Cache-Control", "no-store", true},
+        {"Cache-Control", reply->cache != NULL ? reply->cache : "no-store", true},
+        {"ETag", reply->etag, reply->etag != NULL},
         {"WWW-Authenticate", "Bearer", reply->challenge},
         {"Retry-After", retry_after, reply->retry_after_secs > 0},
         {"Allow", reply->allow, reply->allow[0] != '\0'},

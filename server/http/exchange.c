@@ -103,6 +103,7 @@ static bool accept_headers(struct exchange *exchange, struct MHD_Connection *con
             return fl_http_reply_fail(&request->reply, 500, "out of memory");
     }
     request->accept = headers->accept;
+    request->if_none_match = headers->if_none_match;
     exchange->begun = true;
     return request->route->handler->begin == NULL || request->route->handler->begin(request);
 }

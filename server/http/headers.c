@@ -124,6 +124,8 @@ static enum MHD_Result read_header(void *context, enum MHD_ValueKind kind, const
         headers->takes_gzip = lists_gzip(value, value_size);
     } else if (equals(name, name_size, "Accept")) {
         headers->accept = flowdb_bytes(value, value_size);
+    } else if (equals(name, name_size, "If-None-Match")) {
+        headers->if_none_match = flowdb_bytes(value, value_size);
     } else if (equals(name, name_size, "Expect")) {
         headers->expects_continue = equals(value, value_size, "100-continue");
     } else if (equals(name, name_size, "Host")) {

@@ -19,7 +19,7 @@ struct fl_http_headers {
     uint64_t length;
     enum fl_http_coding coding; /* of the body */
     bool takes_gzip;            /* as the answer's coding */
-    flowdb_slice accept;
+    flowdb_slice accept, if_none_match;
     struct fl_http_credentials credentials;
 };
 

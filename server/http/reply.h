@@ -36,6 +36,8 @@ struct fl_http_reply {
     char reason[FL_HTTP_REASON]; /* what a failure says, as text; may be cut short */
     const char *type;            /* Content-Type; NULL: application/json */
     const char *policy;          /* Content-Security-Policy; NULL: nothing may be loaded */
+    const char *cache;           /* Cache-Control; NULL: no-store */
+    const char *etag;            /* NULL: none */
     struct fl_output body;
     struct fl_http_source *source; /* owned; NULL = the body is whole */
 };

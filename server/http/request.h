@@ -66,7 +66,8 @@ struct fl_http_request {
     const struct fl_http_service *service;
     const struct fl_http_route *route;
     struct fl_http_params params;
-    flowdb_slice accept; /* the Accept header; valid as long as the request */
+    /* Headers; valid as long as the request. */
+    flowdb_slice accept, if_none_match;
     uint64_t body_size;  /* bytes of the body so far, decompressed */
     int socket; /* the connection's, to end it from another thread; never to read or write */
     struct fl_http_reply reply;

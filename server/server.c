@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,6 +16,7 @@
 #include "api/api.h"
 #include "http/listener.h"
 #include "logger.h"
+#include "notify.h"
 #include "udp/receiver.h"
 
 struct server {
@@ -28,7 +30,8 @@ struct server {
     struct fl_http_tls tls;
     struct fl_http_listener *listener;
     struct fl_udp_receiver *receiver; /* NULL: UDP is off */
-    int signals;                      /* a signalfd of SIGTERM, SIGINT and SIGHUP */
+    struct fl_notify notify;
+    int signals; /* a signalfd of SIGTERM, SIGINT and SIGHUP */
 };
 
 static void log_line(const struct server *server, flowdb_log_level level, const char *message,
@@ -40,6 +43,22 @@ static void log_line(const struct server *server, flowdb_log_level level, const 
 static void log_engine(void *logger, flowdb_log_level level, const char *message) {
     fl_logger_write(logger, level, message,
                     (const struct fl_log_pair[]){{"from", "engine"}, {NULL, NULL}});
+}
+
+/* systemd is told how it goes, where it asked. What does not reach it is logged once it matters: a
+   unit that is never ready is ended by it. */
+static void prepare_notify(struct server *server) {
+    const char *reason = NULL;
+    if (!fl_notify_init(&server->notify, getenv("NOTIFY_SOCKET"), &reason))
+        log_line(server, FLOWDB_LOG_WARN, "NOTIFY_SOCKET cannot be used", "reason", reason);
+    fl_notify_send(&server->notify, "STATUS=Opening the database");
+}
+
+static void notify_ready(const struct server *server, const char *http, const char *udp) {
+    if (!fl_notify_send(&server->notify, "READY=1\nSTATUS=HTTP on %s, UDP %s%s", http,
+                        udp[0] != '\0' ? "on " : "off", udp))
+        log_line(server, FLOWDB_LOG_WARN, "the service manager could not be told", "reason",
+                 strerror(errno));
 }
 
 /*
@@ -234,14 +253,19 @@ static bool start_listening(struct server *server) {
                                                  {"data_dir", server->config->data_dir},
                                                  {"version", flowdb_version()},
                                                  {NULL, NULL}});
+    notify_ready(server, http, udp);
     return true;
 }
 
-/* Milliseconds on a clock that nobody sets. */
-static int64_t now_ms(void) {
+/* On a clock that nobody sets. */
+static int64_t now_us(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int64_t now_ms(void) {
+    return now_us() / 1000;
 }
 
 /*
@@ -270,6 +294,7 @@ static int read_signal(const struct server *server) {
 static void reload(struct server *server) {
     struct fl_config config;
     char error[FL_CONFIG_ERROR];
+    fl_notify_send(&server->notify, "RELOADING=1\nMONOTONIC_USEC=%" PRIi64, now_us());
     if (fl_options_reload(server->options, &config, error)) {
         atomic_store(&server->logger.level, (int)config.log_level);
         if (!set_keys(server, &config))
@@ -280,6 +305,7 @@ static void reload(struct server *server) {
         log_line(server, FLOWDB_LOG_ERROR, "the configuration stays as it was", "reason", error);
     }
     fl_config_deinit(&config);
+    fl_notify_send(&server->notify, "READY=1");
 }
 
 /* Returns with the signal that ends the server. */
@@ -351,16 +377,19 @@ int fl_server_run(const struct fl_options *options, const struct fl_config *conf
     claim_standard_streams();
     raise_file_limit();
     fl_options_unknown_variables(warn_of_variable, &server);
+    prepare_notify(&server);
     bool ok = take_signals(&server) && prepare_access(&server) && load_tls(&server) &&
               prepare_api(&server) && open_engine(&server);
     if (ok && start_listening(&server)) {
         log_line(&server, FLOWDB_LOG_INFO, "stopping", "signal", serve(&server));
+        fl_notify_send(&server.notify, "STOPPING=1\nSTATUS=Finishing requests");
         drain(&server);
         fl_http_listener_stop(server.listener);
     } else {
         ok = false;
     }
     fl_udp_receiver_stop(server.receiver);
+    fl_notify_send(&server.notify, "STATUS=Closing the database");
     if (server.api.db != NULL)
         ok = close_engine(&server) && ok;
     if (server.signals >= 0)
@@ -371,6 +400,7 @@ int fl_server_run(const struct fl_options *options, const struct fl_config *conf
     fl_http_meters_destroy(server.meters);
     free(server.tls.certificate);
     free(server.tls.key);
+    fl_notify_deinit(&server.notify);
     if (ok)
         fl_logger_write(&server.logger, FLOWDB_LOG_INFO, "stopped", NULL);
     return ok ? 0 : 1;

@@ -58,6 +58,10 @@ extern const struct fl_http_handler fl_api_admin_delete;
 extern const struct fl_http_handler fl_api_checkpoint_make;
 extern const struct fl_http_handler fl_api_checkpoint_list;
 extern const struct fl_http_handler fl_api_checkpoint_remove;
+extern const struct fl_http_handler fl_api_tables;
+extern const struct fl_http_handler fl_api_events;
+extern const struct fl_http_handler fl_api_queries;
+extern const struct fl_http_handler fl_api_cancel;
 
 /*
  * The answer to a call of the engine that failed with `status`, on the thread that made it. What

@@ -46,6 +46,10 @@ const struct fl_http_route fl_api_routes[] = {
     {"/admin/checkpoint", FL_HTTP_DELETE, BIT(FL_PARAM_NAME), BIT(FL_PARAM_NAME),
      &fl_api_checkpoint_remove, FL_HTTP_NEEDS_KEY},
     {"/admin/checkpoints", FL_HTTP_GET, 0, 0, &fl_api_checkpoint_list, FL_HTTP_NEEDS_KEY},
+    {"/admin/tables", FL_HTTP_GET, PRECISION, 0, &fl_api_tables, FL_HTTP_NEEDS_KEY},
+    {"/admin/events", FL_HTTP_GET, PRECISION, 0, &fl_api_events, FL_HTTP_NEEDS_KEY},
+    {"/admin/queries", FL_HTTP_GET, PRECISION, 0, &fl_api_queries, FL_HTTP_NEEDS_KEY},
+    {"/admin/queries/cancel", FL_HTTP_POST, 0, 0, &fl_api_cancel, FL_HTTP_NEEDS_KEY},
 };
 
 const size_t fl_api_route_count = sizeof fl_api_routes / sizeof fl_api_routes[0];

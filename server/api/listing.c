@@ -1,0 +1,59 @@
+#include "api/listing.h"
+
+#include "text/utf8.h"
+
+/* The engine's sentences name files, and a file's name may be no text: then all of it that is not ASCII
+   is '?'. */
+void fl_list_text(struct fl_json_writer *writer, const char *name, const char *text) {
+    size_t size = strlen(text);
+    fl_json_member(writer, name);
+    if (fl_utf8_valid(text, size)) {
+        fl_json_string(writer, flowdb_bytes(text, size));
+        return;
+    }
+    struct fl_output ascii = {0};
+    for (; *text != '\0'; text++)
+        fl_output_append(&ascii, (unsigned char)*text < 0x80 ? text : "?", 1);
+    fl_json_string(writer, flowdb_bytes(ascii.data, ascii.size));
+    writer->output->failed = writer->output->failed || ascii.failed;
+    fl_output_deinit(&ascii);
+}
+
+void fl_list_int(struct fl_json_writer *writer, const char *name, int64_t number) {
+    fl_json_member(writer, name);
+    fl_json_int(writer, number);
+}
+
+void fl_list_uint(struct fl_json_writer *writer, const char *name, uint64_t number) {
+    fl_json_member(writer, name);
+    fl_json_uint(writer, number);
+}
+
+void fl_list_double(struct fl_json_writer *writer, const char *name, double number) {
+    fl_json_member(writer, name);
+    fl_json_double(writer, number);
+}
+
+void fl_list_bool(struct fl_json_writer *writer, const char *name, bool value) {
+    fl_json_member(writer, name);
+    fl_json_bool(writer, value);
+}
+
+void fl_list_key(struct fl_json_writer *writer, const char *name, const char *base64_name,
+                 flowdb_slice key) {
+    bool text = fl_utf8_valid(key.data, key.size);
+    fl_json_member(writer, text ? name : base64_name);
+    if (text)
+        fl_json_string(writer, key);
+    else
+        fl_json_base64(writer, key);
+}
+
+void fl_list_begin(struct fl_json_writer *writer, const char *name) {
+    fl_json_member(writer, name);
+    fl_json_begin_array(writer);
+}
+
+void fl_list_end(struct fl_json_writer *writer) {
+    fl_json_end_array(writer);
+}

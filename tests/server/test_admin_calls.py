@@ -1,0 +1,253 @@
+"""What a dashboard asks for: tables, events, and queries, which can be cancelled."""
+
+import json
+import os
+import time
+import unittest
+
+from harness import DEADLINE, ServerTest
+
+KEY, READING_KEY = "all-of-it", "only-looking"
+VALUE = "x" * 65000
+RECORDS = 600  # of these, more than sockets hold
+
+
+class Calls(ServerTest):
+    def get(self, target, headers=()):
+        response = self.request("GET", target, None, headers)
+        self.assertEqual(response.status, 200, response.body)
+        return response.json
+
+    def restart(self, text="", *arguments):
+        """With another configuration, on the same database."""
+        if self.server is not None:
+            self.server.stop()
+        path = os.path.join(self.folder, "flowdb.toml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return self.start("--config", path, *arguments)
+
+    def until(self, ask, what):
+        """What `ask` answers once that is true."""
+        deadline = time.monotonic() + DEADLINE
+        while not (answer := ask()):
+            self.assertLess(time.monotonic(), deadline, what)
+        return answer
+
+
+class Tables(Calls):
+    starts_server = False
+
+    def setUp(self):
+        super().setUp()
+        self.restart("[engine]\nauto_background = false\n")
+
+    def flush(self, *records):
+        self.write(*records)
+        self.assertEqual(self.request("POST", "/admin/flush", b"").status, 200)
+
+    def test_no_table_is_an_empty_list(self):
+        self.assertEqual(self.get("/admin/tables"), {"windows": [], "tables": [], "count": 0})
+
+    def test_a_table_tells_what_it_holds(self):
+        self.flush({"key": "a", "ts": 1000001, "value": "12"},
+                   {"key": "b", "ts": 2000001, "value": "345"},
+                   {"key_base64": "/w==", "ts": 3000001, "value": "6", "expire_at": 4000000000000000})
+        answer = self.get("/admin/tables?precision=s")
+        self.assertEqual(answer["count"], 1)
+        table, = answer["tables"]
+        self.assertEqual((table["min_key"], table["max_key_base64"]), ("a", "/w=="))
+        self.assertEqual((table["min_ts"], table["max_ts"]), (1, 3))
+        self.assertEqual((table["records"], table["deletes"], table["keys"]), (3, 0, 3))
+        self.assertEqual(table["raw_bytes"], 9)
+        path = os.path.join(self.data_dir, "sst", f"{table['id']:06}.sst")
+        self.assertEqual(table["file_bytes"], os.path.getsize(path))
+        window, = answer["windows"]
+        self.assertEqual((window["level"], window["start"], window["end"]),
+                         (table["level"], table["window_start"], table["window_end"]))
+        self.assertLessEqual(window["start"], 1)
+        self.assertGreater(window["end"], 3)
+        self.assertEqual((window["tables"], window["file_bytes"], window["records"]),
+                         (1, table["file_bytes"], 3))
+
+    def test_windows_come_newest_first_and_add_up(self):
+        day = 86400 * 10**6
+        for ts in (day * 20000, day, day * 9000, day + 1):
+            self.flush({"key": "k", "ts": ts, "value": "v"})
+        answer = self.get("/admin/tables")
+        order = [(table["level"], -table["window_start"], -table["max_sequence"])
+                 for table in answer["tables"]]
+        self.assertEqual(order, sorted(order))
+        self.assertEqual(len(order), 4)
+        groups = {}
+        for table in answer["tables"]:
+            groups.setdefault((table["level"], table["window_start"]), []).append(table)
+        self.assertEqual([(window["level"], window["start"]) for window in answer["windows"]],
+                         list(groups))
+        self.assertGreater(len(groups), 1)
+        for window in answer["windows"]:
+            tables = groups[window["level"], window["start"]]
+            self.assertEqual(
+                (window["tables"], window["file_bytes"], window["records"]),
+                (len(tables), sum(table["file_bytes"] for table in tables), len(tables)))
+        self.assertIn(True, (len(tables) > 1 for tables in groups.values()))
+
+    def test_a_table_of_range_deletes_has_no_ranges(self):
+        self.assertEqual(self.request("DELETE", "/range?key_start=a&key_end=b").status, 200)
+        self.assertEqual(self.request("POST", "/admin/flush", b"").status, 200)
+        table, = self.get("/admin/tables")["tables"]
+        self.assertEqual((table["range_tombstones"], table["records"]), (1, 0))
+        self.assertFalse({"min_key", "max_key", "min_ts", "max_ts", "max_expire_at"} & set(table))
+
+    def test_a_long_list_is_streamed_whole(self):
+        key = "k" * 4000
+        for ts in range(12):
+            self.flush({"key": f"{key}{ts}", "ts": ts, "value": "v"})
+        response = self.request("GET", "/admin/tables")
+        self.assertEqual(response.headers.get("transfer-encoding"), "chunked")
+        answer = response.json
+        self.assertEqual((answer["count"], len(answer["tables"])), (12, 12))
+        self.assertEqual({table["min_key"] for table in answer["tables"]},
+                         {f"{key}{ts}" for ts in range(12)})
+
+
+class Events(Calls):
+    def test_the_newest_comes_first(self):
+        self.write({"key": "a", "ts": 1, "value": "v"}, {"key": "b", "ts": 1, "value": "v"})
+        self.request("POST", "/admin/flush", b"")
+        self.request("POST", "/admin/gc", b"")
+        answer = self.get("/admin/events")
+        kinds = [event["kind"] for event in answer["events"]]
+        self.assertEqual(answer["count"], len(kinds))
+        self.assertEqual(kinds[-1], "open")
+        self.assertIn("gc", kinds)
+        ids = [event["id"] for event in answer["events"]]
+        self.assertEqual(ids, sorted(ids, reverse=True))
+        flush = next(event for event in answer["events"] if event["kind"] == "flush")
+        self.assertEqual((flush["status"], flush["records_in"], flush["outputs"]),
+                         ("FLOWDB_OK", 2, 1))
+        self.assertLess(abs(flush["started_at"] / 1e6 - time.time()), 3600)
+        seconds = self.get("/admin/events?precision=s")["events"][-1]["started_at"]
+        self.assertEqual(seconds, answer["events"][-1]["started_at"] // 10**6)
+
+    def test_a_folder_whose_name_is_no_text_makes_no_broken_answer(self):
+        self.server.stop()
+        self.data_dir = os.path.join(self.folder.encode(), b"\xff\xfe")
+        self.start()
+        self.write({"key": "a", "ts": 1, "value": "v"})
+        self.assertEqual(self.request("POST", "/admin/checkpoint", {"name": "c"}).status, 200)
+        json.loads(self.request("GET", "/admin/events").body.decode("utf-8"))
+
+
+class Queries(Calls):
+    def read_slowly(self, target="/query?prefix=k"):
+        """A query whose reader takes the head of its answer and no more."""
+        reader = self.connect()
+        reader.send_request("GET", target)
+        self.assertEqual(reader.read_head()[0], 200)
+        return reader
+
+    def fill(self):
+        for at in range(0, RECORDS, 200):
+            self.write(*({"key": "k", "ts": ts, "value": VALUE} for ts in range(at, at + 200)))
+
+    @staticmethod
+    def rest(reader):
+        try:
+            return reader.read_to_end()
+        except ConnectionResetError:
+            return b""
+
+    def test_nothing_runs_at_first(self):
+        self.assertEqual(self.get("/admin/queries"),
+                         {"running": [], "count": 0, "slow": [], "slow_from_ms": 1000})
+
+    def test_a_query_shows_and_ends_when_it_is_cancelled(self):
+        self.fill()
+        kept = self.read_slowly("/query?prefix=k&limit=590")
+        reader = self.read_slowly()
+        answer = self.get("/admin/queries")
+        self.assertEqual(answer["count"], 2)
+        first, second = answer["running"]
+        self.assertEqual((first["path"], first["filters"], first["state"]),
+                         ("/query", 'prefix="k" limit="590"', "running"))
+        self.assertLess(first["id"], second["id"])
+        self.assertGreater(second["rows"], 0)
+        self.assertLess(abs(second["started_at"] / 1e6 - time.time()), 3600)
+        self.assertEqual(self.get("/stats")["iterators_open"], 2)
+
+        response = self.request("POST", "/admin/queries/cancel", {"id": second["id"]})
+        self.assertEqual((response.status, response.json),
+                         (200, {"ok": True, "message": f"query {second['id']} is being cancelled"}))
+        self.assertNotIn(b"\r\n0\r\n\r\n", self.rest(reader)[-7:])
+        line = self.server.wait_for_line("a read was ended")
+        for word in ('how="cancelled"', r'filters="prefix=\"k\""'):
+            self.assertIn(word, line)
+        # What it held is free; the other goes on to its end.
+        self.until(lambda: self.get("/stats")["iterators_open"] == 1, "one iterator is left")
+        self.assertEqual([read["id"] for read in self.get("/admin/queries")["running"]],
+                         [first["id"]])
+        self.assertEqual(json.loads(kept.read_chunks())["count"], 590)
+        self.until(lambda: self.get("/admin/queries")["count"] == 0, "none is running")
+
+    def test_what_is_not_running_cannot_be_cancelled(self):
+        for number in (1, 0, -1, 2**63 - 1):
+            self.assert_error(self.request("POST", "/admin/queries/cancel", {"id": number}), 404,
+                              str(number))
+        for body in ("", "{", "[]", "{}", '{"id":"1"}', '{"id":1.5}', '{"id":9223372036854775808}',
+                     '{"id":1,"id":2}', '{"id":1,"why":"x"}', '{"id":null}'):
+            with self.subTest(body):
+                self.assert_error(self.request("POST", "/admin/queries/cancel", body), 400)
+        self.assertEqual(self.request("GET", "/admin/queries/cancel").status, 405)
+
+    def test_slow_ones_are_remembered(self):
+        self.restart("request_timeout_secs = 1\n")
+        self.fill()
+        self.request("GET", "/query?prefix=none")
+        readers = [self.read_slowly("/query?prefix=k&limit=589"), self.read_slowly()]
+        answer = self.until(lambda: len((found := self.get("/admin/queries"))["slow"]) == 2 and found,
+                            "both readers are cut off")
+        self.assertEqual({read["state"] for read in answer["slow"]}, {"timed out"})
+        self.assertTrue(all(read["duration_ms"] >= answer["slow_from_ms"] for read in answer["slow"]))
+        self.assertEqual({read["filters"] for read in answer["slow"]},
+                         {'prefix="k"', 'prefix="k" limit="589"'})
+        for reader in readers:
+            self.rest(reader)
+
+    def test_filters_that_are_no_text_are_shown_as_text(self):
+        self.fill()
+        reader = self.read_slowly("/query?key_start=%22%00%ff%3C&key_end=z")
+        running, = self.get("/admin/queries")["running"]
+        self.assertEqual(running["filters"], r'key_start="\x22\x00\xff<" key_end="z"')
+        self.request("POST", "/admin/queries/cancel", {"id": running["id"]})
+        self.rest(reader)
+
+
+class Rights(Calls):
+    looking = ("tables", "events", "queries")
+    starts_server = False
+
+    def test_a_reading_key_looks_and_cancels_nothing(self):
+        self.restart(f'api_keys = ["{KEY}"]\nread_api_keys = ["{READING_KEY}"]\n')
+        reading = [("X-API-Key", READING_KEY)]
+        for name in self.looking:
+            self.assertEqual(self.request("GET", f"/admin/{name}").status, 401)
+            self.get(f"/admin/{name}", reading)
+            self.assert_error(self.request("POST", f"/admin/{name}", b"", [("X-API-Key", KEY)]), 405)
+            self.assert_error(
+                self.request("GET", f"/admin/{name}?nonsense=1", None, reading), 400, "nonsense")
+        cancel = "/admin/queries/cancel"
+        self.assertEqual(self.request("POST", cancel, {"id": 1}).status, 401)
+        self.assertEqual(self.request("POST", cancel, {"id": 1}, reading).status, 403)
+        self.assertEqual(self.request("POST", cancel, {"id": 1}, [("X-API-Key", KEY)]).status, 404)
+
+    def test_a_page_of_another_site_cannot_make_a_browser_cancel(self):
+        self.restart()
+        for header in (("Sec-Fetch-Site", "cross-site"), ("Origin", "http://elsewhere"),
+                       ("Origin", "null")):
+            response = self.request("POST", "/admin/queries/cancel", {"id": 1}, [header])
+            self.assert_error(response, 403)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -200,7 +200,9 @@ flowdb_status flowdb_iterator_next(flowdb_iterator *iterator, flowdb_record *rec
         return repeat_failure(iterator);
     if (iterator->returned >= iterator->limit)
         return FLOWDB_DONE;
-    flowdb_status status = advance(iterator);
+    bool goes_on = iterator->step == STEP_NEXT && iterator->row != NULL;
+    flowdb_status status =
+        goes_on ? fl_scan_next(&iterator->scan, &iterator->row) : advance(iterator);
     return status == FLOWDB_OK ? hand_out(iterator, record) : keep_failure(iterator, status);
 }
 

@@ -108,6 +108,7 @@ flowdb_status fl_scan_init(struct fl_scan *scan, flowdb *db, const struct fl_bou
     flowdb_status status = copy_bounds(scan, bounds);
     if (status == FLOWDB_OK)
         status = take_ranges(scan);
+    scan->hides = scan->range_count > 0 || scan->version->skyline != NULL;
     if (status == FLOWDB_OK)
         status = init_merge(scan, read);
     if (status != FLOWDB_OK)
@@ -152,7 +153,7 @@ static flowdb_status hidden_seq(struct fl_scan *scan, flowdb_slice key, uint64_t
 
 static flowdb_status is_live(struct fl_scan *scan, const struct fl_row *row, bool *live) {
     *live = row->op == FL_OP_PUT && row->expire_at > scan->now_us;
-    if (!*live || (scan->range_count == 0 && scan->version->skyline == NULL))
+    if (!*live || !scan->hides)
         return FLOWDB_OK;
     uint64_t seq = 0;
     flowdb_status status = hidden_seq(scan, row->key, &seq);
@@ -160,9 +161,8 @@ static flowdb_status is_live(struct fl_scan *scan, const struct fl_row *row, boo
     return status;
 }
 
-/* From the merge's current row on, the first that is live. The newest version decides: the merge
-   has passed over the others. */
-static flowdb_status settle(struct fl_scan *scan, const struct fl_row **row) {
+/* The newest version decides: the merge has passed over the others. */
+flowdb_status fl_scan_settle(struct fl_scan *scan, const struct fl_row **row) {
     const struct fl_row *candidate;
     while ((candidate = fl_merge_row(&scan->merge)) != NULL) {
         bool live;
@@ -181,10 +181,5 @@ static flowdb_status settle(struct fl_scan *scan, const struct fl_row **row) {
 flowdb_status fl_scan_seek(struct fl_scan *scan, flowdb_slice key, int64_t ts,
                            const struct fl_row **row) {
     flowdb_status status = fl_merge_seek(&scan->merge, key, ts);
-    return status == FLOWDB_OK ? settle(scan, row) : status;
-}
-
-flowdb_status fl_scan_next(struct fl_scan *scan, const struct fl_row **row) {
-    flowdb_status status = fl_merge_next(&scan->merge);
-    return status == FLOWDB_OK ? settle(scan, row) : status;
+    return status == FLOWDB_OK ? fl_scan_settle(scan, row) : status;
 }

@@ -19,6 +19,7 @@ struct fl_scan {
     struct fl_merge merge;
     struct fl_memtable_ranges *ranges; /* of the memtables that have any */
     size_t range_count;
+    bool hides; /* are there range tombstones, here or in the version? */
     /* The largest sequence number of a range tombstone that covers the key last looked at. */
     uint64_t hidden_seq;
     struct fl_buffer hidden_key;
@@ -34,8 +35,20 @@ void fl_scan_deinit(struct fl_scan *scan); /* safe on a zeroed one */
    the start. *row is NULL at the end; it is valid until the next call. */
 flowdb_status fl_scan_seek(struct fl_scan *scan, flowdb_slice key, int64_t ts,
                            const struct fl_row **row);
+/* From the merge's current row on, the first that is live. */
+flowdb_status fl_scan_settle(struct fl_scan *scan, const struct fl_row **row);
 /* Moves to the next live row. There must be a current one. */
-flowdb_status fl_scan_next(struct fl_scan *scan, const struct fl_row **row);
+static inline flowdb_status fl_scan_next(struct fl_scan *scan, const struct fl_row **row) {
+    flowdb_status status = fl_merge_next(&scan->merge);
+    if (status != FLOWDB_OK)
+        return status;
+    /* Inline, because most rows are live and calls cost more than to see that. */
+    const struct fl_row *next = fl_merge_row(&scan->merge);
+    if (next == NULL || next->op != FL_OP_PUT || next->expire_at <= scan->now_us || scan->hides)
+        return fl_scan_settle(scan, row);
+    *row = next;
+    return FLOWDB_OK;
+}
 
 /* ---- range.c ---- */
 

@@ -38,7 +38,7 @@ static void offer(struct search *search, struct fl_found *other) {
         return;
     }
     fl_found_release(&search->best);
-    search->best = *other;
+    fl_found_move(&search->best, other);
     search->there = true;
 }
 

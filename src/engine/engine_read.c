@@ -8,6 +8,13 @@ void fl_found_release(struct fl_found *found) {
     fl_table_pin_release(&found->pin);
 }
 
+void fl_found_move(struct fl_found *to, const struct fl_found *from) {
+    *to = *from;
+    uintptr_t into = (uintptr_t)from->row.value.data - (uintptr_t)from->pin.text.bytes;
+    if (into < sizeof from->pin.text.bytes)
+        to->row.value.data = to->pin.text.bytes + into;
+}
+
 /* The newest version in memory: the memtables are ordered by age, so the first one that has any
    has the newest. */
 static bool find_in_memory(const struct fl_version *version, flowdb_slice key, uint64_t hash,
@@ -42,7 +49,7 @@ static flowdb_status find_in_tables(const struct fl_version *version, flowdb_sli
             continue;
         }
         fl_found_release(found);
-        *found = other;
+        fl_found_move(found, &other);
         *there = true;
     }
     return FLOWDB_OK;
@@ -83,7 +90,7 @@ flowdb_status fl_engine_find(flowdb *db, const struct fl_version *version, uint6
     if (status == FLOWDB_OK && there)
         status = fl_engine_covering_seq(version, key, seq, &covering);
     if (status == FLOWDB_OK && there && fl_engine_is_live(db, &newest.row, covering)) {
-        *found = newest;
+        fl_found_move(found, &newest);
         return FLOWDB_OK;
     }
     fl_found_release(&newest);

@@ -10,6 +10,8 @@ struct fl_found {
     struct fl_table_pin pin;
 };
 void fl_found_release(struct fl_found *found);
+/* Overwrites *to. A value that lies in the pin goes with it. */
+void fl_found_move(struct fl_found *to, const struct fl_found *from);
 
 /*
  * The live record of (key, ts) in a version, as the snapshot `seq` sees it; FLOWDB_NOT_FOUND if

@@ -71,11 +71,58 @@ uint32_t fl_block_find_ts(const struct fl_block *block, uint32_t key, int64_t ts
     return low;
 }
 
-void fl_block_row(const struct fl_block *block, uint32_t key, uint32_t row, struct fl_row *out) {
+/* The first odd row at or behind `row`, by its place among them. */
+static uint32_t find_odd(const struct fl_block *block, uint32_t row) {
+    uint32_t low = 0, count = block->odd_count;
+    while (count > 0) {
+        uint32_t half = count / 2;
+        bool below = fl_get_u16(block->odd_rows + 2 * (size_t)(low + half)) < row;
+        low = below ? low + half + 1 : low;
+        count = below ? count - half - 1 : half;
+    }
+    return low;
+}
+
+static bool is_odd_row(const struct fl_block *block, uint32_t odd, uint32_t row) {
+    return odd < block->odd_count && fl_get_u16(block->odd_rows + 2 * (size_t)odd) == row;
+}
+
+bool fl_block_number(const struct fl_block *block, uint32_t key, uint32_t row, int64_t *mantissa) {
+    if (block->numbers == NULL || fl_block_op(block, row) == FL_OP_DELETE ||
+        is_odd_row(block, find_odd(block, row), row))
+        return false;
+    *mantissa = (int64_t)fl_ramp_at(block->numbers, key, fl_block_run(block, key), row);
+    return true;
+}
+
+void fl_block_row(const struct fl_block *block, uint32_t key, uint32_t row, struct fl_row *out,
+                  struct fl_decimal_text *text) {
     uint32_t run = fl_block_run(block, key);
     out->ts = (int64_t)fl_ramp_at(&block->ts, key, run, row);
     out->seq = fl_ramp_at(&block->seq, key, run, row);
     out->expire_at = (int64_t)fl_ramp_at(&block->expire, key, run, row);
     out->op = fl_block_op(block, row);
-    out->value = fl_block_value(block, row);
+    if (block->numbers == NULL) {
+        out->value = fl_block_bytes(block, row);
+        return;
+    }
+    uint32_t odd = find_odd(block, row);
+    if (out->op == FL_OP_DELETE)
+        out->value = flowdb_bytes(text->bytes, 0); /* an address, for who prefetches */
+    else if (is_odd_row(block, odd, row))
+        out->value = fl_block_bytes(block, odd);
+    else
+        out->value = fl_decimal_format((int64_t)fl_ramp_at(block->numbers, key, run, row),
+                                       block->form, text);
+}
+
+void fl_block_texts(const struct fl_block *block, uint32_t row, const uint64_t *numbers,
+                    size_t count, struct fl_decimal_texts *texts) {
+    fl_decimal_format_all(numbers, count, block->form, texts);
+    for (uint32_t odd = find_odd(block, row); odd < block->odd_count; odd++) {
+        uint32_t at = fl_get_u16(block->odd_rows + 2 * (size_t)odd) - row;
+        if (at >= count)
+            break;
+        texts->values[at] = fl_block_bytes(block, odd);
+    }
 }

@@ -10,6 +10,7 @@
 #include "base/coding.h"
 #include "cache/cache.h"
 #include "table/columns.h"
+#include "table/numbers.h"
 
 #define FL_BLOCK_ROWS 4096      /* a builder ends a block here */
 #define FL_BLOCK_ROWS_MAX 65536 /* what a reader accepts */
@@ -42,6 +43,12 @@ struct fl_block {
     const uint8_t *value_bytes;
     const uint32_t *value_offsets; /* rows + 1; NULL: value_size bytes each, value_stride apart */
     uint32_t value_size, value_stride;
+    /* Signed mantissas, of which values are the text; NULL: all values are bytes. With them the
+       values above are those of the odd rows, by their place among these. */
+    const struct fl_ramp *numbers;
+    struct fl_decimal_form form;
+    const uint8_t *odd_rows; /* u16 each, ascending */
+    uint32_t odd_count;
 };
 
 /* Decodes a frame of a data block; reports no file or offset. *block has one reference. */
@@ -83,7 +90,8 @@ static inline enum fl_op fl_block_op(const struct fl_block *block, uint32_t row)
     return (block->deletes[row / 8] >> (row % 8)) & 1 ? FL_OP_DELETE : FL_OP_PUT;
 }
 
-static inline flowdb_slice fl_block_value(const struct fl_block *block, uint32_t row) {
+/* The value of a row of a block without decimals; of an odd row in one with them. */
+static inline flowdb_slice fl_block_bytes(const struct fl_block *block, uint32_t row) {
     if (block->value_offsets == NULL)
         return flowdb_bytes(block->value_bytes + (size_t)row * block->value_stride,
                             block->value_size);
@@ -95,8 +103,14 @@ static inline flowdb_slice fl_block_value(const struct fl_block *block, uint32_t
 uint32_t fl_block_find_key(const struct fl_block *block, flowdb_slice key);
 /* The first row of the key's run at or above `ts`; the run's end where there is none. */
 uint32_t fl_block_find_ts(const struct fl_block *block, uint32_t key, int64_t ts);
-/* The row without its key. */
-void fl_block_row(const struct fl_block *block, uint32_t key, uint32_t row, struct fl_row *out);
+/* The row's value as a number, mantissa / 10^block->form.scale; false where it is not known as one. */
+bool fl_block_number(const struct fl_block *block, uint32_t key, uint32_t row, int64_t *mantissa);
+/* The row without its key. Its value lies in the block or, where the block has decimals, in *text. */
+void fl_block_row(const struct fl_block *block, uint32_t key, uint32_t row, struct fl_row *out,
+                  struct fl_decimal_text *text);
+/* The values of `count` rows from `row` on, whose numbers are given; of deletes they mean nothing. */
+void fl_block_texts(const struct fl_block *block, uint32_t row, const uint64_t *numbers,
+                    size_t count, struct fl_decimal_texts *texts);
 
 /* ---- encoding ---- */
 
@@ -119,12 +133,13 @@ struct fl_block_encoder {
     uint32_t block_size, rows, keys;
     bool deletes_any, values_equal, values_fixed;
     size_t prefix; /* bytes that all keys have in common */
-    struct fl_ints_guess guesses[3];
+    struct fl_ints_guess guesses[4];
     struct fl_buffer key_bytes; /* whole keys */
     struct fl_payload payload;  /* its raw bytes begin with the values; one while all are equal */
     void *memory;               /* of the arrays */
     uint64_t *ts, *seq, *expire, *value_sizes; /* by row */
-    uint64_t *run_sizes;                       /* by key */
+    struct fl_numbers numbers;
+    uint64_t *run_sizes; /* by key */
     uint64_t *scratch, *scratch_firsts;
     uint32_t *key_ends;
     uint8_t *deletes;

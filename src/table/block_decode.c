@@ -7,6 +7,8 @@
 
 #define KEYS_MAX ((uint64_t)32 << 20) /* bytes of all keys of a block, written out */
 #define SLACK 16                      /* readable bytes behind keys and payload */
+#define ODD_ROW 2                     /* bytes of an odd row's number */
+#define FORM 2                        /* bytes of scale and form */
 
 static flowdb_status damaged(const char *what) {
     return fl_fail(FLOWDB_CORRUPTION, "%s", what);
@@ -14,8 +16,10 @@ static flowdb_status damaged(const char *what) {
 
 /* Where each part lies in the allocation; 0 (where the struct is) stands for "not needed". */
 struct plan {
-    size_t ts, ts_firsts, seq, seq_firsts, expire, expire_firsts;
+    size_t ts, ts_firsts, seq, seq_firsts, expire, expire_firsts, numbers, numbers_firsts,
+        number_ramp;
     size_t key_offsets, run_starts, value_offsets;
+    size_t odd_count;
     size_t keys, raw, total;
     uint64_t key_bytes;
 };
@@ -53,6 +57,11 @@ static void plan_expire(struct plan *plan, const struct fl_columns *columns) {
         plan->expire_firsts = place(plan, columns->keys, sizeof(uint64_t));
 }
 
+static bool has_decimals(const struct fl_columns *columns) {
+    const struct fl_column_slot *values = &columns->slots[FL_COLUMN_VALUES];
+    return values->present && values->encoding == FL_VALUES_DECIMALS;
+}
+
 static flowdb_status make_plan(const struct fl_columns *columns, uint32_t raw_size,
                                struct plan *plan) {
     const struct fl_column_slot *slots = columns->slots;
@@ -67,10 +76,23 @@ static flowdb_status make_plan(const struct fl_columns *columns, uint32_t raw_si
     plan_ramp(plan, columns, FL_COLUMN_TS, FL_COLUMN_TS_FIRST, &plan->ts, &plan->ts_firsts);
     plan_ramp(plan, columns, FL_COLUMN_SEQ, FL_COLUMN_SEQ_FIRST, &plan->seq, &plan->seq_firsts);
     plan_expire(plan, columns);
+    if (has_decimals(columns)) {
+        if (!slots[FL_COLUMN_NUMBERS].present)
+            return damaged("a data block lacks the numbers of its values");
+        plan->number_ramp = place(plan, 1, sizeof(struct fl_ramp));
+        plan_ramp(plan, columns, FL_COLUMN_NUMBERS, FL_COLUMN_NUMBERS_FIRST, &plan->numbers,
+                  &plan->numbers_firsts);
+    }
     if (slots[FL_COLUMN_KEY_SIZES].present)
         plan->key_offsets = place(plan, (size_t)columns->keys + 1, sizeof(uint32_t));
     if (slots[FL_COLUMN_RUNS].present && slots[FL_COLUMN_RUNS].encoding != FL_INTS_CONSTANT)
         plan->run_starts = place(plan, (size_t)columns->keys + 1, sizeof(uint32_t));
+    if (has_decimals(columns) && slots[FL_COLUMN_ODD_ROWS].present) {
+        plan->odd_count = slots[FL_COLUMN_ODD_ROWS].size / ODD_ROW;
+        if (plan->odd_count > columns->rows)
+            return damaged("a data block has more odd rows than rows");
+        plan->value_offsets = place(plan, plan->odd_count + 1, sizeof(uint32_t));
+    }
     if (slots[FL_COLUMN_VALUES].present && slots[FL_COLUMN_VALUES].encoding == FL_VALUES_VARIABLE)
         plan->value_offsets = place(plan, (size_t)columns->rows + 1, sizeof(uint32_t));
     if (prefix > 0 || slots[FL_COLUMN_KEYS].encoding == FL_KEYS_PLANES)
@@ -276,6 +298,47 @@ static bool decode_expire(struct decoding *decoding) {
     return true;
 }
 
+/* Their values stand in front of the form, `size` bytes together. */
+static bool decode_odd_rows(struct decoding *decoding, uint32_t size) {
+    const struct fl_column_slot *slot = &decoding->columns.slots[FL_COLUMN_ODD_ROWS];
+    struct fl_block *block = decoding->block;
+    if (!slot->present)
+        return size == 0;
+    uint32_t count = (uint32_t)decoding->plan.odd_count;
+    if (count == 0 || slot->size % ODD_ROW != 0)
+        return false;
+    const uint8_t *rows = decoding->raw + slot->offset;
+    for (uint32_t i = 0, least = 0; i < count; i++) {
+        uint32_t row = fl_get_u16(rows + (size_t)i * ODD_ROW);
+        if (row < least || row >= block->rows)
+            return false;
+        least = row + 1;
+    }
+    uint32_t *offsets = part(decoding, decoding->plan.value_offsets);
+    block->odd_rows = rows;
+    block->odd_count = count;
+    block->value_offsets = offsets;
+    return fl_columns_offsets(&decoding->columns, decoding->raw, FL_COLUMN_VALUE_SIZES, count, size,
+                              offsets);
+}
+
+static bool decode_decimals(struct decoding *decoding) {
+    const struct fl_column_slot *slot = &decoding->columns.slots[FL_COLUMN_VALUES];
+    const struct plan *plan = &decoding->plan;
+    struct fl_block *block = decoding->block;
+    if (slot->size < FORM)
+        return false;
+    const uint8_t *form = decoding->raw + slot->offset + slot->size - FORM;
+    if (form[0] > FL_DECIMAL_SCALE_MAX || form[1] > 1)
+        return false;
+    struct fl_ramp *ramp = part(decoding, plan->number_ramp);
+    block->numbers = ramp;
+    block->form = (struct fl_decimal_form){.scale = form[0], .trimmed = form[1] == 1};
+    return decode_odd_rows(decoding, slot->size - FORM) &&
+           decode_ramp(decoding, FL_COLUMN_NUMBERS, FL_COLUMN_NUMBERS_FIRST,
+                       part(decoding, plan->numbers), part(decoding, plan->numbers_firsts), ramp);
+}
+
 static bool decode_values(struct decoding *decoding) {
     const struct fl_column_slot *slot = &decoding->columns.slots[FL_COLUMN_VALUES];
     struct fl_block *block = decoding->block;
@@ -290,6 +353,8 @@ static bool decode_values(struct decoding *decoding) {
     case FL_VALUES_FIXED:
         block->value_size = block->value_stride = slot->size / block->rows;
         return slot->size % block->rows == 0;
+    case FL_VALUES_DECIMALS:
+        return decode_decimals(decoding);
     default:
         block->value_offsets = offsets;
         return fl_columns_offsets(&decoding->columns, decoding->raw, FL_COLUMN_VALUE_SIZES,

@@ -11,15 +11,16 @@
    them out. */
 #define KEY_BYTES_MAX ((size_t)1 << 20)
 
-enum { GUESS_TS, GUESS_SEQ, GUESS_LIFETIME };
+enum { GUESS_TS, GUESS_SEQ, GUESS_LIFETIME, GUESS_NUMBER, GUESSES };
 
 flowdb_status fl_block_encoder_init(struct fl_block_encoder *encoder, const struct fl_alloc *alloc,
                                     uint32_t block_size) {
     *encoder = (struct fl_block_encoder){.block_size = block_size};
     fl_buffer_init(&encoder->key_bytes, alloc);
     fl_payload_init(&encoder->payload, alloc);
-    const size_t column = FL_BLOCK_ROWS, words = 7 * column;
-    size_t size = words * sizeof(uint64_t) + FL_BLOCK_ROWS * sizeof(uint32_t) + FL_BLOCK_ROWS / 8;
+    const size_t column = FL_BLOCK_ROWS, words = 8 * column;
+    size_t size = words * sizeof(uint64_t) + FL_BLOCK_ROWS * (sizeof(uint32_t) + sizeof(uint16_t)) +
+                  FL_BLOCK_ROWS / 8;
     uint64_t *memory = fl_allocate(alloc, size);
     if (memory == NULL)
         return fl_fail_memory("a block's columns", size);
@@ -31,8 +32,10 @@ flowdb_status fl_block_encoder_init(struct fl_block_encoder *encoder, const stru
     encoder->run_sizes = memory + 4 * column;
     encoder->scratch = memory + 5 * column;
     encoder->scratch_firsts = memory + 6 * column;
+    encoder->numbers.values = memory + 7 * column;
     encoder->key_ends = (uint32_t *)(void *)(memory + words);
-    encoder->deletes = (uint8_t *)(encoder->key_ends + FL_BLOCK_ROWS);
+    encoder->numbers.odd = (uint16_t *)(void *)(encoder->key_ends + FL_BLOCK_ROWS);
+    encoder->deletes = (uint8_t *)(encoder->numbers.odd + FL_BLOCK_ROWS);
     return FLOWDB_OK;
 }
 
@@ -72,27 +75,54 @@ static uint64_t lifetime_of(const struct fl_row *row) {
     return row->expire_at == FLOWDB_NEVER ? 0 : (uint64_t)row->expire_at - (uint64_t)row->ts;
 }
 
-static void guess_row(struct fl_ints_guess guesses[3], const struct fl_row *row, bool same_key) {
+/* All `rows` numbers so far get so many digits more. */
+static void guess_grown(struct fl_ints_guess *guess, unsigned digits, uint32_t rows) {
+    uint64_t power = fl_decimal_power(digits);
+    guess->value *= power;
+    guess->slope *= power;
+    guess->first_value *= power;
+    guess->first_slope *= power;
+    guess->bits += (uint64_t)rows * digits * 10 / 3;
+}
+
+static void guess_row(struct fl_ints_guess guesses[GUESSES], const struct fl_row *row,
+                      uint64_t number, bool same_key) {
     guess_next(&guesses[GUESS_TS], (uint64_t)row->ts, same_key);
     guess_next(&guesses[GUESS_SEQ], row->seq, same_key);
     guess_next(&guesses[GUESS_LIFETIME], lifetime_of(row), same_key);
+    guess_next(&guesses[GUESS_NUMBER], number, same_key);
 }
 
-/* What the columns take, from their parts. Half a byte pays for each size of a value. The prefix does
-   not count: ending a block does not save it. */
-static size_t columns_size(size_t key_bytes, size_t keys, size_t prefix, size_t value_bytes,
-                           size_t rows, bool sizes_stored, const struct fl_ints_guess guesses[3]) {
+/* What columns are made of. */
+struct parts {
+    size_t key_bytes, keys, prefix;
+    size_t rows, value_bytes, odd_size;
+    bool sizes_stored;
+};
+
+/* What the columns take, roughly: values as bytes, where half a byte pays for each size, or as
+   numbers. The prefix does not count: ending a block does not save it. */
+static size_t columns_size(const struct parts *parts, const struct fl_ints_guess guesses[GUESSES]) {
     uint64_t bits = guesses[GUESS_TS].bits + guesses[GUESS_SEQ].bits + guesses[GUESS_LIFETIME].bits;
-    return key_bytes - keys * prefix + value_bytes + (sizes_stored ? rows / 2 : 0) +
+    size_t bytes = parts->value_bytes + (parts->sizes_stored ? parts->rows / 2 : 0);
+    size_t numbers = (size_t)(guesses[GUESS_NUMBER].bits / 8) + parts->odd_size;
+    return parts->key_bytes - parts->keys * parts->prefix + FL_MIN(bytes, numbers) +
            (size_t)(bits / 8);
 }
 
+static struct parts parts_of(const struct fl_block_encoder *encoder) {
+    return (struct parts){.key_bytes = encoder->key_bytes.size,
+                          .keys = encoder->keys,
+                          .prefix = encoder->prefix,
+                          .rows = encoder->rows,
+                          .value_bytes = encoder->payload.raw.size,
+                          .odd_size = fl_numbers_odd_size(&encoder->numbers),
+                          .sizes_stored = !encoder->values_fixed};
+}
+
 size_t fl_block_encoder_size(const struct fl_block_encoder *encoder) {
-    if (encoder->rows == 0)
-        return 0;
-    return columns_size(encoder->key_bytes.size, encoder->keys, encoder->prefix,
-                        encoder->payload.raw.size, encoder->rows, !encoder->values_fixed,
-                        encoder->guesses);
+    const struct parts parts = parts_of(encoder);
+    return encoder->rows > 0 ? columns_size(&parts, encoder->guesses) : 0;
 }
 
 flowdb_slice fl_block_encoder_first_key(const struct fl_block_encoder *encoder) {
@@ -136,8 +166,10 @@ static flowdb_status add_value(struct fl_block_encoder *encoder, flowdb_slice va
     return status;
 }
 
-static void add_numbers(struct fl_block_encoder *encoder, const struct fl_row *row) {
+static void add_numbers(struct fl_block_encoder *encoder, const struct fl_row *row,
+                        const struct fl_number *number) {
     uint32_t at = encoder->rows++;
+    fl_numbers_take(&encoder->numbers, at, number, row->value.size);
     encoder->ts[at] = (uint64_t)row->ts;
     encoder->seq[at] = row->seq;
     encoder->expire[at] = (uint64_t)row->expire_at;
@@ -166,14 +198,39 @@ static flowdb_status add_first(struct fl_block_encoder *encoder, const struct fl
         status = fl_buffer_append(&encoder->payload.raw, row->value.data, row->value.size);
     if (status != FLOWDB_OK)
         return status;
-    const uint64_t starts[3] = {(uint64_t)row->ts, row->seq, lifetime_of(row)};
-    for (size_t i = 0; i < 3; i++)
+    struct fl_number number;
+    fl_numbers_clear(&encoder->numbers);
+    fl_numbers_offer(&encoder->numbers, row, 0, &number);
+    const uint64_t starts[GUESSES] = {(uint64_t)row->ts, row->seq, lifetime_of(row), number.value};
+    for (size_t i = 0; i < GUESSES; i++)
         encoder->guesses[i] = (struct fl_ints_guess){.value = starts[i], .first_value = starts[i]};
     encoder->values_equal = encoder->values_fixed = true;
     encoder->deletes_any = false;
     encoder->run_sizes[0] = 1;
-    add_numbers(encoder, row);
+    add_numbers(encoder, row, &number);
     return FLOWDB_OK;
+}
+
+/* What the columns would be made of with the row. */
+static struct parts parts_with(const struct fl_block_encoder *encoder, const struct fl_row *row,
+                               bool same_key, bool equal, bool odd) {
+    struct parts parts = parts_of(encoder);
+    parts.rows++;
+    if (!same_key) {
+        flowdb_slice common = flowdb_bytes(encoder->key_bytes.data, parts.prefix);
+        if (!fl_slice_starts_with(row->key, common))
+            parts.prefix = fl_slice_common_prefix(fl_block_encoder_first_key(encoder), row->key);
+        parts.key_bytes += row->key.size;
+        parts.keys++;
+    }
+    if (!equal)
+        parts.value_bytes =
+            (encoder->values_equal ? parts.value_bytes * encoder->rows : parts.value_bytes) +
+            row->value.size;
+    if (odd)
+        parts.odd_size += row->value.size + FL_ODD_SIZE;
+    parts.sizes_stored = parts.sizes_stored || row->value.size != encoder->value_sizes[0];
+    return parts;
 }
 
 flowdb_status fl_block_encoder_add(struct fl_block_encoder *encoder, const struct fl_row *row,
@@ -181,36 +238,28 @@ flowdb_status fl_block_encoder_add(struct fl_block_encoder *encoder, const struc
     *added = true;
     if (encoder->rows == 0)
         return add_first(encoder, row);
-    size_t prefix = encoder->prefix, keys = encoder->keys, key_bytes = encoder->key_bytes.size;
-    size_t values = encoder->payload.raw.size;
-    struct fl_ints_guess guesses[3];
+    struct fl_ints_guess guesses[GUESSES];
+    struct fl_number number;
     memcpy(guesses, encoder->guesses, sizeof guesses);
-    guess_row(guesses, row, same_key);
-    if (!same_key) {
-        flowdb_slice common = flowdb_bytes(encoder->key_bytes.data, prefix);
-        if (!fl_slice_starts_with(row->key, common))
-            prefix = fl_slice_common_prefix(fl_block_encoder_first_key(encoder), row->key);
-        key_bytes += row->key.size;
-        keys++;
-    }
+    fl_numbers_offer(&encoder->numbers, row, guesses[GUESS_NUMBER].value, &number);
+    if (number.grows > 0)
+        guess_grown(&guesses[GUESS_NUMBER], number.grows, encoder->rows);
+    guess_row(guesses, row, number.value, same_key);
     bool equal = is_first_value(encoder, row->value);
-    if (!equal)
-        values = (encoder->values_equal ? values * encoder->rows : values) + row->value.size;
-    bool fixed = encoder->values_fixed && row->value.size == encoder->value_sizes[0];
-    if (encoder->rows == FL_BLOCK_ROWS || (!same_key && key_bytes > KEY_BYTES_MAX) ||
-        columns_size(key_bytes, keys, prefix, values, encoder->rows + 1, !fixed, guesses) >
-            encoder->block_size) {
+    const struct parts parts = parts_with(encoder, row, same_key, equal, number.odd);
+    if (encoder->rows == FL_BLOCK_ROWS || (!same_key && parts.key_bytes > KEY_BYTES_MAX) ||
+        columns_size(&parts, guesses) > encoder->block_size) {
         *added = false;
         return FLOWDB_OK;
     }
     flowdb_status status = add_value(encoder, row->value, equal);
     if (status == FLOWDB_OK && !same_key)
-        status = add_key(encoder, row->key, prefix);
+        status = add_key(encoder, row->key, parts.prefix);
     if (status != FLOWDB_OK)
         return status;
     memcpy(encoder->guesses, guesses, sizeof guesses);
-    encoder->run_sizes[keys - 1]++;
-    add_numbers(encoder, row);
+    encoder->run_sizes[parts.keys - 1]++;
+    add_numbers(encoder, row, &number);
     return FLOWDB_OK;
 }
 
@@ -265,6 +314,52 @@ static flowdb_status finish_expire(struct fl_block_encoder *encoder) {
                               as_is);
 }
 
+/* Are the values smaller as numbers? By the guess that the size of the block went by. */
+static bool takes_decimals(const struct fl_block_encoder *encoder) {
+    return !encoder->values_equal &&
+           encoder->guesses[GUESS_NUMBER].bits / 8 + fl_numbers_odd_size(&encoder->numbers) <
+               encoder->payload.raw.size;
+}
+
+/* Of the bytes in the payload only those of odd rows stay, moved to its start. */
+static void keep_odd_values(struct fl_block_encoder *encoder) {
+    const struct fl_numbers *numbers = &encoder->numbers;
+    uint8_t *from = encoder->payload.raw.data, *to = from;
+    uint64_t *sizes = encoder->value_sizes;
+    for (uint32_t row = 0, odd = 0; odd < numbers->odd_count; row++) {
+        size_t size = sizes[row];
+        if (row == numbers->odd[odd]) {
+            memmove(to, from, size);
+            to += size;
+            sizes[odd++] = size;
+        }
+        from += size;
+    }
+    encoder->payload.raw.size = (size_t)(to - encoder->payload.raw.data);
+}
+
+/* The bytes in the payload give way to numbers. */
+static flowdb_status finish_decimals(struct fl_block_encoder *encoder) {
+    const struct fl_numbers *numbers = &encoder->numbers;
+    struct fl_payload *payload = &encoder->payload;
+    const uint8_t form[] = {numbers->scale, !numbers->fixed};
+    keep_odd_values(encoder);
+    flowdb_status status = fl_buffer_append(&payload->raw, form, sizeof form);
+    if (status != FLOWDB_OK)
+        return status;
+    fl_payload_column(payload, FL_COLUMN_VALUES, FL_VALUES_DECIMALS);
+    status = finish_ramp(encoder, numbers->values, FL_COLUMN_NUMBERS, FL_COLUMN_NUMBERS_FIRST);
+    if (status != FLOWDB_OK || numbers->odd_count == 0)
+        return status;
+    status =
+        fl_buffer_append(&payload->raw, numbers->odd, numbers->odd_count * sizeof *numbers->odd);
+    if (status != FLOWDB_OK)
+        return status;
+    fl_payload_column(payload, FL_COLUMN_ODD_ROWS, 0);
+    return fl_payload_ints(payload, FL_COLUMN_VALUE_SIZES, encoder->value_sizes,
+                           numbers->odd_count);
+}
+
 /* Their bytes are in the payload already, and are its first column. */
 static flowdb_status finish_values(struct fl_block_encoder *encoder) {
     struct fl_payload *payload = &encoder->payload;
@@ -273,6 +368,8 @@ static flowdb_status finish_values(struct fl_block_encoder *encoder) {
             fl_payload_column(payload, FL_COLUMN_VALUES, FL_VALUES_CONSTANT);
         return FLOWDB_OK;
     }
+    if (takes_decimals(encoder))
+        return finish_decimals(encoder);
     fl_payload_column(payload, FL_COLUMN_VALUES,
                       encoder->values_fixed ? FL_VALUES_FIXED : FL_VALUES_VARIABLE);
     if (encoder->values_fixed)

@@ -252,6 +252,7 @@ static flowdb_status end_block(struct fl_table_builder *builder) {
 static flowdb_status count_block(struct fl_table_builder *builder, const struct fl_block *block) {
     for (uint32_t key = 0, at = 0; key < block->keys; key++) {
         struct fl_row row = {.key = fl_block_key(block, key)};
+        struct fl_decimal_text text;
         if (key > 0 || builder->properties.row_count == 0 ||
             !fl_slice_equal(row.key, fl_table_builder_last_key(builder))) {
             flowdb_status status = add_new_key(builder, row.key);
@@ -259,7 +260,7 @@ static flowdb_status count_block(struct fl_table_builder *builder, const struct 
                 return status;
         }
         for (uint32_t end = fl_block_run(block, key + 1); at < end; at++) {
-            fl_block_row(block, key, at, &row);
+            fl_block_row(block, key, at, &row, &text);
             count_row(&builder->properties, &row);
             builder->last_ts = row.ts;
         }

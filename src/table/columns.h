@@ -23,7 +23,7 @@ enum fl_column {
     FL_COLUMN_EXPIRE = 9,       /* expire_at; absent, and the next too: FLOWDB_NEVER */
     FL_COLUMN_LIFETIME = 10,    /* expire_at - ts, in place of EXPIRE */
     FL_COLUMN_DELETES = 11,     /* bits, lowest first: 1 is a delete; absent: all are puts */
-    FL_COLUMN_VALUE_SIZES = 12, /* for FL_VALUES_VARIABLE */
+    FL_COLUMN_VALUE_SIZES = 12, /* for FL_VALUES_VARIABLE; with DECIMALS those of odd rows */
     FL_COLUMN_VALUES = 13,      /* see enum fl_values_encoding; absent: all are empty */
     /* index partitions and the root; a row is a block, or a partition */
     FL_COLUMN_TS_BELOW = 14,    /* TS - the smallest ts */
@@ -35,7 +35,11 @@ enum fl_column {
     /* range tombstones; a key is a start */
     FL_COLUMN_END_SIZES = 20, /* bytes of the end */
     FL_COLUMN_ENDS = 21,      /* bytes: end after end */
-    FL_COLUMN_COUNT = 22,
+    /* data blocks, for FL_VALUES_DECIMALS */
+    FL_COLUMN_NUMBERS = 22,       /* as TS: mantissas; of deletes and odd rows they mean nothing */
+    FL_COLUMN_NUMBERS_FIRST = 23, /* as TS_FIRST */
+    FL_COLUMN_ODD_ROWS = 24,      /* u16 each, ascending: rows whose values are no number */
+    FL_COLUMN_COUNT = 25,
     FL_COLUMN_OPTIONAL = 128
 };
 
@@ -47,11 +51,13 @@ enum fl_keys_encoding {
                           keys compress to next to nothing so. Data blocks only. */
 };
 
-/* Part of the format. Numbers kept as integers will be further encodings. */
+/* Part of the format. */
 enum fl_values_encoding {
     FL_VALUES_CONSTANT = 0, /* one value, that of every row */
     FL_VALUES_FIXED = 1,    /* values of one size */
-    FL_VALUES_VARIABLE = 2  /* values of the sizes in FL_COLUMN_VALUE_SIZES */
+    FL_VALUES_VARIABLE = 2, /* values of the sizes in FL_COLUMN_VALUE_SIZES */
+    FL_VALUES_DECIMALS = 3  /* the values of odd rows, then scale and form (0 fixed, 1 trimmed), a
+                               byte each: the others are decimal text of FL_COLUMN_NUMBERS */
 };
 
 struct fl_column_slot {

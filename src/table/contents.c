@@ -65,7 +65,8 @@ static bool in_order(const struct fl_contents *contents, const struct fl_block *
         bool follows = order == 0;
         for (uint32_t row = fl_block_run(block, key); row < fl_block_run(block, key + 1); row++) {
             struct fl_row found;
-            fl_block_row(block, key, row, &found);
+            struct fl_decimal_text text;
+            fl_block_row(block, key, row, &found, &text);
             if ((follows && found.ts <= last_ts) || found.value.size > FL_VALUE_MAX ||
                 (found.op == FL_OP_DELETE && found.value.size > 0))
                 return false;
@@ -115,10 +116,11 @@ static flowdb_status note_rows(struct fl_contents *contents, const struct fl_blo
                                struct fl_block_summary *summary) {
     for (uint32_t key = 0; key < block->keys; key++) {
         struct fl_row row = {.key = fl_block_key(block, key)};
+        struct fl_decimal_text text;
         flowdb_status status = note_key(contents, row.key);
         for (uint32_t at = fl_block_run(block, key);
              status == FLOWDB_OK && at < fl_block_run(block, key + 1); at++) {
-            fl_block_row(block, key, at, &row);
+            fl_block_row(block, key, at, &row, &text);
             if (at == 0)
                 summary->first_ts = row.ts;
             note_row(contents, &row, summary);

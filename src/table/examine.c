@@ -191,9 +191,10 @@ static flowdb_status pass_rows(struct walk *walk, const struct fl_block *block) 
     flowdb_status status = FLOWDB_OK;
     for (uint32_t key = 0; key < block->keys && status == FLOWDB_OK; key++) {
         struct fl_row row = {.key = fl_block_key(block, key)};
+        struct fl_decimal_text text;
         uint32_t end = fl_block_run(block, key + 1);
         for (uint32_t at = fl_block_run(block, key); at < end && status == FLOWDB_OK; at++) {
-            fl_block_row(block, key, at, &row);
+            fl_block_row(block, key, at, &row, &text);
             status = walk->examiner->row(walk->examiner->context, &row);
         }
     }

@@ -223,7 +223,7 @@ static flowdb_status find_block(struct fl_table *table, const struct question *q
 
 /* The row among those of the key at answer->place. */
 static bool find_row(const struct question *question, const struct answer *answer,
-                     struct fl_row *row) {
+                     struct fl_row *row, struct fl_decimal_text *text) {
     const struct fl_block *block = answer->block;
     uint32_t place = answer->place;
     uint32_t begin = fl_block_run(block, place), end = fl_block_run(block, place + 1);
@@ -234,7 +234,7 @@ static bool find_row(const struct question *question, const struct answer *answe
         at--;
     }
     row->key = question->key;
-    fl_block_row(block, place, at, row);
+    fl_block_row(block, place, at, row, text);
     /* The value is copied next, or not at all. */
     __builtin_prefetch(row->value.data);
     __builtin_prefetch((const char *)row->value.data + 64);
@@ -247,7 +247,7 @@ static bool is_at(const struct fl_block *block, uint32_t place, flowdb_slice key
 
 /* Looks where the key was found before, if that block is in the cache. False says nothing. */
 static bool recall(struct fl_table *table, const struct question *question, struct answer *answer,
-                   struct fl_row *row) {
+                   struct fl_row *row, struct fl_decimal_text *text) {
     struct fl_memo *memo = atomic_load_explicit(&table->memo, memory_order_acquire);
     struct fl_memo_place known;
     if (memo == NULL || !fl_memo_find(memo, question->hash, &known))
@@ -262,7 +262,8 @@ static bool recall(struct fl_table *table, const struct question *question, stru
     answer->place = known.key;
     /* The key's last run of the block may go on in the next. */
     if (is_at(block, known.key, question->key) &&
-        (!question->earlier || known.key + 1 < block->keys) && find_row(question, answer, row))
+        (!question->earlier || known.key + 1 < block->keys) &&
+        find_row(question, answer, row, text))
         return true;
     fl_block_unref(block);
     return false;
@@ -272,7 +273,7 @@ static flowdb_status find(struct fl_table *table, const struct question *questio
                           const struct fl_table_read *read, bool *found, struct fl_row *row,
                           struct fl_table_pin *pin) {
     struct answer answer;
-    *found = recall(table, question, &answer, row);
+    *found = recall(table, question, &answer, row, &pin->text);
     if (*found) {
         pin->block = answer.block;
         return FLOWDB_OK;
@@ -283,7 +284,8 @@ static flowdb_status find(struct fl_table *table, const struct question *questio
     if (status != FLOWDB_OK || answer.block == NULL)
         return status;
     answer.place = fl_block_find_key(answer.block, question->key);
-    *found = is_at(answer.block, answer.place, question->key) && find_row(question, &answer, row);
+    *found = is_at(answer.block, answer.place, question->key) &&
+             find_row(question, &answer, row, &pin->text);
     if (!*found) {
         fl_block_unref(answer.block);
         return FLOWDB_OK;

@@ -12,6 +12,7 @@
 #include "cache/cache.h"
 #include "fs/env.h"
 #include "merge/source.h"
+#include "table/decimal.h"
 
 enum fl_codec { FL_CODEC_NONE = 0, FL_CODEC_LZ4 = 1, FL_CODEC_ZSTD = 2 }; /* part of the format */
 
@@ -122,9 +123,11 @@ struct fl_table_read {
     bool fill_cache;
 };
 
-/* Keeps alive the bytes that a row points into. Zero-initialised; release it when done. */
+/* Keeps alive the bytes that a row points into, which may be its own: whoever moves it moves the
+   row's value as well. Zero-initialised; release it when done. */
 struct fl_table_pin {
     void *block;
+    struct fl_decimal_text text; /* of a value that the block has as a number */
 };
 void fl_table_pin_release(struct fl_table_pin *pin);
 

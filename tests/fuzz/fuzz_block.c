@@ -12,11 +12,12 @@ static volatile uint64_t sink;
 static void walk(const struct fl_block *block) {
     uint64_t sum = 0;
     struct fl_row row;
+    struct fl_decimal_text text;
     for (uint32_t key = 0; key < block->keys; key++) {
         flowdb_slice slice = fl_block_key(block, key);
         sum += fl_hash_key(slice) + fl_block_find_key(block, slice);
         for (uint32_t at = fl_block_run(block, key); at < fl_block_run(block, key + 1); at++) {
-            fl_block_row(block, key, at, &row);
+            fl_block_row(block, key, at, &row, &text);
             sum += fl_block_find_ts(block, key, row.ts) + row.seq + (uint64_t)row.expire_at;
             sum += row.value.size < 4096 ? fl_hash_key(row.value) : 0;
         }

@@ -141,7 +141,7 @@ class Columns:
         while at < len(directory):
             id, encoding = directory[at], directory[at + 1]
             size, at = varint(directory, at + 2)
-            check(id not in self.columns and (id <= 21 or id >= 128), "column")
+            check(id not in self.columns and (id <= 24 or id >= 128), "column")
             self.columns[id] = encoding, frame.payload[place : place + size]
             place += size
         check(place == len(frame.payload), "columns do not fill the payload")
@@ -189,11 +189,32 @@ class Columns:
                 values.append((values[-1] + next(differences)) & MASK)
         return values
 
-    def values(self):
+    def decimals(self, scale, trimmed, runs):
+        for number in map(signed, self.ramp(22, runs)):
+            digits = str(abs(number)).rjust(scale + 1, "0")
+            whole, part = digits[: len(digits) - scale], digits[len(digits) - scale :]
+            part = part.rstrip("0") if trimmed else part
+            yield (("-" if number < 0 else "") + whole + ("." + part if part else "")).encode()
+
+    def values(self, runs):
         if 13 not in self.columns:
             return [b""] * self.rows
         encoding, data = self.columns[13]
+        check(encoding <= 3, "newer encoding of values")
+        if encoding == 3:
+            return self.decimals_and_odd(data[:-2], *data[-2:], runs)
         return [data] * self.rows if encoding == 0 else self.pieces(13, 12, self.rows)
+
+    def decimals_and_odd(self, odd, scale, form, runs):
+        check(scale <= 18 and form <= 1, "scale and form")
+        values = list(self.decimals(scale, form == 1, runs))
+        rows = self.bytes(24)
+        count = len(rows) // 2
+        sizes = self.integers(12, count) if 12 in self.columns else [len(odd) // max(count, 1)] * count
+        check(sum(sizes) == len(odd), "odd values")
+        for i, size in enumerate(sizes):
+            values[number(rows, 2 * i, 2)], odd = odd[:size], odd[size:]
+        return values
 
 
 def block_rows(columns):
@@ -211,8 +232,10 @@ def block_rows(columns):
         expire = [NEVER] * count
     deletes = number(columns.bytes(11), 0, (count + 7) // 8)
     row_keys = [key for key, run in zip(keys, runs) for _ in range(run)]
-    for row, value in enumerate(columns.values()):
+    for row, value in enumerate(columns.values(runs)):
         op = "delete" if deletes >> row & 1 else "put"
+        if op == "delete":
+            value = b""
         yield op, row_keys[row], signed(ts[row]), seq[row], signed(expire[row]), value
 
 

@@ -1,5 +1,6 @@
 /* get, get_latest, and every kind of range, wherever the records lie. */
 #include <stdio.h>
+#include <string.h>
 
 #include "api_fixture.h"
 
@@ -254,6 +255,54 @@ static void ranges_are_right_across_many_blocks_and_tables(void **state) {
         api_assert_latest(api, key[i], (POINTS - 1) * 1000, "399.9");
 }
 
+/* Tables keep numbers as such, and write their text when it is asked for. */
+static void numbers_come_back_as_the_text_that_was_written(void **state) {
+    struct api *api = *state;
+    static const char *const texts[] = {"12.50", "-0.25", "NaN", "", "1e3", "99999999.99", "7.00"};
+    enum { KEYS = 3, TIMES = 200 };
+    char keys[KEYS][16], texts_of[TIMES][32];
+    for (int time = 0; time < TIMES; time++)
+        snprintf(texts_of[time], sizeof texts_of[time], "%d.%02d", time * 7919 % 1000, time % 100);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        snprintf(texts_of[20 + 3 * i], sizeof texts_of[0], "%s", texts[i]);
+    /* Two rounds: the second replaces every third record. */
+    for (int round = 0; round < 2; round++) {
+        flowdb_batch *batch = flowdb_batch_create();
+        assert_non_null(batch);
+        for (int key = 0; key < KEYS; key++) {
+            snprintf(keys[key], sizeof keys[key], "k%d", key);
+            for (int time = 0; time < TIMES; time += 1 + 2 * round)
+                api_assert_ok(flowdb_batch_put(batch, flowdb_str(keys[key]), time, FLOWDB_NEVER,
+                                               flowdb_str(texts_of[time])));
+        }
+        api_write_batch(api, batch);
+        flowdb_batch_destroy(batch);
+    }
+    flowdb_range all = flowdb_range_all();
+    for (int reverse = 0; reverse < 2; reverse++) {
+        flowdb_read_options options;
+        flowdb_read_options_init(&options, sizeof options);
+        options.reverse = reverse == 1;
+        flowdb_iterator *iterator;
+        flowdb_record record;
+        api_assert_ok(flowdb_scan(api->db, &all, &options, &iterator));
+        for (int at = 0; at < KEYS * TIMES; at++) {
+            int place = reverse == 1 ? KEYS * TIMES - 1 - at : at;
+            api_assert_ok(flowdb_iterator_next(iterator, &record));
+            assert_int_equal(record.ts, place % TIMES);
+            assert_int_equal(record.value.size, strlen(texts_of[record.ts]));
+            if (record.value.size > 0)
+                assert_memory_equal(record.value.data, texts_of[record.ts], record.value.size);
+        }
+        flowdb_iterator_destroy(iterator);
+    }
+    for (int key = 0; key < KEYS; key++) {
+        for (int time = 0; time < TIMES; time++)
+            api_assert_get(api, keys[key], time, texts_of[time]);
+        api_assert_latest(api, keys[key], TIMES - 1, texts_of[TIMES - 1]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         API_TEST_EVERYWHERE(get_finds_exactly_one_record),
@@ -273,6 +322,7 @@ int main(void) {
         API_TEST_EVERYWHERE(results_outlive_the_database),
         API_TEST(a_failed_read_leaves_its_output_untouched),
         API_TEST_EVERYWHERE(ranges_are_right_across_many_blocks_and_tables),
+        API_TEST_EVERYWHERE(numbers_come_back_as_the_text_that_was_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

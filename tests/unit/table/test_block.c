@@ -1,4 +1,5 @@
 /* Data blocks: what they cost, where they end, what a newer or damaged one does to a reader. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,13 +80,14 @@ static flowdb_status decode(struct block_fixture *fixture, struct fl_block **blo
 static uint64_t walk(const struct fl_block *block) {
     uint64_t sum = 0;
     struct fl_row row;
+    struct fl_decimal_text text;
     for (uint32_t key = 0; key < block->keys; key++) {
         flowdb_slice slice = fl_block_key(block, key);
         for (size_t i = 0; i < slice.size; i++)
             sum += ((const uint8_t *)slice.data)[i];
         sum += fl_block_find_key(block, slice);
         for (uint32_t at = fl_block_run(block, key); at < fl_block_run(block, key + 1); at++) {
-            fl_block_row(block, key, at, &row);
+            fl_block_row(block, key, at, &row, &text);
             sum += fl_block_find_ts(block, key, row.ts) + row.seq + (uint64_t)row.expire_at;
             for (size_t i = 0; i < row.value.size; i++)
                 sum += ((const uint8_t *)row.value.data)[i];
@@ -103,7 +105,8 @@ static void check(struct block_fixture *fixture, size_t from, size_t to) {
     for (uint32_t key = 0, row = 0; key < block->keys; key++) {
         for (; row < fl_block_run(block, key + 1); row++) {
             struct fl_row found = {.key = fl_block_key(block, key)};
-            fl_block_row(block, key, row, &found);
+            struct fl_decimal_text text;
+            fl_block_row(block, key, row, &found, &text);
             assert_row(&found, &fixture->rows.rows[from + row]);
         }
     }
@@ -277,6 +280,192 @@ static flowdb_status decode_status(struct block_fixture *fixture) {
     return status;
 }
 
+/* Decimals of one scale, rising and falling by no rule, with deletes among them. */
+static void add_decimals(struct rows *rows, size_t series, size_t points) {
+    struct seeded dice = {14};
+    char key[32], value[32];
+    int number = 0;
+    for (size_t at = 0; at < series * points; at++) {
+        number += (int)pick(&dice, 21) - 10;
+        snprintf(key, sizeof key, "host%02zu.load", at / points);
+        snprintf(value, sizeof value, "%s%d.%02d", number < 0 ? "-" : "", abs(number) / 100,
+                 abs(number) % 100);
+        bool gone = pick(&dice, 10) == 0;
+        rows_put(rows, key, (int64_t)(at % points) * TEN_SECONDS, at + 1, gone ? "" : value);
+        if (gone)
+            rows->rows[rows->count - 1].op = FL_OP_DELETE;
+    }
+}
+
+static void decimals_are_stored_as_numbers(void **state) {
+    struct block_fixture *fixture = *state;
+    add_decimals(&fixture->rows, 8, 500);
+    assert_int_equal(fill(fixture, 0), 4000);
+    /* 5 bits each, and a bit for deletes. */
+    assert_in_range(fixture->frame.size, 1, 4000 * 6 / 8 + 500);
+    check(fixture, 0, 4000);
+    struct fl_block *block;
+    assert_int_equal(decode(fixture, &block), FLOWDB_OK);
+    assert_true(block->numbers != NULL && block->form.scale == 2 && !block->form.trimmed);
+    for (uint32_t row = 0; row < 4000; row++) {
+        const struct fl_row *expected = &fixture->rows.rows[row];
+        int64_t mantissa;
+        bool known = fl_block_number(block, row / 500, row, &mantissa);
+        assert_int_equal(known, expected->op == FL_OP_PUT);
+        if (known)
+            assert_int_equal(mantissa, llround(strtod(expected->value.data, NULL) * 100));
+    }
+    fl_block_unref(block);
+}
+
+/* Decodes, and counts the rows that the block knows as numbers; -1 where it has none. */
+static int count_numbers(struct block_fixture *fixture, struct fl_decimal_form *form) {
+    struct fl_block *block;
+    assert_int_equal(decode(fixture, &block), FLOWDB_OK);
+    int count = block->numbers == NULL ? -1 : 0;
+    for (uint32_t key = 0; key < block->keys; key++) {
+        for (uint32_t row = fl_block_run(block, key); row < fl_block_run(block, key + 1); row++) {
+            int64_t mantissa;
+            count += fl_block_number(block, key, row, &mantissa);
+        }
+    }
+    *form = block->form;
+    fl_block_unref(block);
+    return count;
+}
+
+static void odd_values_stay_beside_the_numbers(void **state) {
+    static const char *const odd[] = {"1.5", "007.00", "NaN", "", "-0.00", "12345678901234567.89"};
+    static const size_t places[] = {0, 1, 99, 100, 150, 199};
+    struct block_fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        rows_free(&fixture->rows);
+        fixture->rows = (struct rows){.count = 0};
+        add_decimals(&fixture->rows, 2, 100);
+        int puts = 0;
+        for (size_t at = 0; at < sizeof places / sizeof *places; at++) {
+            struct fl_row *changed = &fixture->rows.rows[places[at]];
+            /* The first number decides on the form. */
+            const char *value = at < 2 && i == 0 ? "NaN" : odd[i];
+            changed->value = rows_keep(&fixture->rows, value, strlen(value));
+            changed->op = FL_OP_PUT;
+        }
+        for (size_t row = 0; row < 200; row++)
+            puts += fixture->rows.rows[row].op == FL_OP_PUT;
+        struct fl_decimal_form form;
+        assert_int_equal(fill(fixture, 0), 200);
+        check(fixture, 0, 200);
+        assert_int_equal(count_numbers(fixture, &form), puts - 6);
+        assert_int_equal(form.scale, 2);
+        assert_false(form.trimmed);
+    }
+}
+
+/* Numbers as most programs print them: with as many digits as it takes. */
+static void numbers_without_zeros_at_the_end_are_of_one_form(void **state) {
+    struct block_fixture *fixture = *state;
+    struct seeded dice = {15};
+    char value[32];
+    for (size_t at = 0; at < 2000; at++) {
+        int number = (int)pick(&dice, 2001) - 1000;
+        /* The first are whole, then come tenths: all get another digit more than once. */
+        number = at < 100 ? number / 100 * 100 : at < 200 ? number / 10 * 10 : number;
+        snprintf(value, sizeof value, "%g", number / 100.0);
+        rows_put(&fixture->rows, at < 1000 ? "a" : "b", (int64_t)at, at + 1, value);
+    }
+    struct fl_decimal_form form;
+    assert_int_equal(fill(fixture, 0), 2000);
+    check(fixture, 0, 2000);
+    assert_int_equal(count_numbers(fixture, &form), 2000);
+    assert_int_equal(form.scale, 2);
+    assert_true(form.trimmed);
+    assert_in_range(fixture->frame.size, 1, 2000 * 12 / 8 + 200);
+}
+
+/* Scales that no mantissa has room for: what comes too late is odd. */
+static void numbers_that_would_grow_beyond_18_digits_are_odd(void **state) {
+    struct block_fixture *fixture = *state;
+    char value[32];
+    for (int at = 0; at < 300; at++) {
+        snprintf(value, sizeof value, at % 100 == 50 ? "0.12345678901234567" : "%d", at * 7);
+        rows_put(&fixture->rows, "a", at, (uint64_t)at + 1, value);
+    }
+    struct fl_decimal_form form;
+    assert_int_equal(fill(fixture, 0), 300);
+    check(fixture, 0, 300);
+    assert_int_equal(count_numbers(fixture, &form), 297);
+    assert_int_equal(form.scale, 0);
+}
+
+/* And what would with the digits that those before it have. */
+static void a_number_without_room_for_the_scale_is_odd(void **state) {
+    struct block_fixture *fixture = *state;
+    char value[32];
+    for (int at = 0; at < 300; at++) {
+        snprintf(value, sizeof value, "%d.%d5", at, at % 10);
+        rows_put(&fixture->rows, "a", at, (uint64_t)at + 1,
+                 at % 100 == 50 ? "999999999999999999" : value);
+    }
+    struct fl_decimal_form form;
+    assert_int_equal(fill(fixture, 0), 300);
+    check(fixture, 0, 300);
+    assert_int_equal(count_numbers(fixture, &form), 297);
+    assert_int_equal(form.scale, 2);
+}
+
+static void mostly_text_stays_text(void **state) {
+    struct block_fixture *fixture = *state;
+    char value[32];
+    for (int at = 0; at < 300; at++) {
+        snprintf(value, sizeof value, at % 10 == 0 ? "%d" : "state %d", at);
+        rows_put(&fixture->rows, "a", at, (uint64_t)at + 1, value);
+    }
+    struct fl_decimal_form form;
+    assert_int_equal(fill(fixture, 0), 300);
+    check(fixture, 0, 300);
+    assert_int_equal(count_numbers(fixture, &form), -1);
+}
+
+/* Behind the values of odd rows stand scale and form; the numbers of odd rows end in the payload's
+   middle, so a changed one is found by its bytes. */
+static void decimals_that_do_not_fit_are_refused(void **state) {
+    struct block_fixture *fixture = *state;
+    add_decimals(&fixture->rows, 2, 100);
+    for (size_t at = 7; at <= 8; at++) {
+        fixture->rows.rows[at].value = rows_keep(&fixture->rows, "NaN", 3);
+        fixture->rows.rows[at].op = FL_OP_PUT;
+    }
+    fill(fixture, 0);
+    struct fl_frame frame;
+    assert_int_equal(fl_frame_parse(fixture->frame.data, fixture->frame.size, FL_FRAME_DATA, 0, 0,
+                                    false, &frame),
+                     FLOWDB_OK);
+    uint8_t *raw = fixture->frame.data + fixture->frame.size - frame.raw_size;
+    struct fl_columns columns;
+    assert_int_equal(fl_columns_parse(&frame, FL_BLOCK_ROWS_MAX, &columns), FLOWDB_OK);
+    uint8_t *odd = raw + columns.slots[FL_COLUMN_ODD_ROWS].offset, *form = raw + 6;
+    assert_memory_equal(raw, "NaNNaN\2\0", 8);
+    assert_memory_equal(odd, "\7\0\10\0", 4);
+    const struct {
+        uint8_t *at, value;
+        flowdb_status status;
+    } changes[] = {{form, FL_DECIMAL_SCALE_MAX, FLOWDB_OK},
+                   {form, FL_DECIMAL_SCALE_MAX + 1, FLOWDB_CORRUPTION},
+                   {form + 1, 1, FLOWDB_OK},
+                   {form + 1, 2, FLOWDB_CORRUPTION},
+                   {odd, 6, FLOWDB_OK},
+                   {odd, 8, FLOWDB_CORRUPTION}, /* twice the same */
+                   {odd, 9, FLOWDB_CORRUPTION}, /* descending */
+                   {odd + 2, 199, FLOWDB_OK},
+                   {odd + 2, 200, FLOWDB_CORRUPTION}}; /* there is no such row */
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        uint8_t before = *changes[i].at;
+        *changes[i].at = changes[i].value;
+        assert_int_equal(decode_status(fixture), changes[i].status);
+        *changes[i].at = before;
+    }
+}
+
 static void what_a_newer_format_adds_is_skipped_or_refused(void **state) {
     struct block_fixture *fixture = *state;
     static const uint8_t optional[] = {5, 2, 'x', 'y'}, required[] = {FL_REQUIRED | 5, 0};
@@ -434,6 +623,16 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(regular_series_in_arrival_order_cost_nothing_a_row, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(decimals_are_stored_as_numbers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(odd_values_stay_beside_the_numbers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(numbers_without_zeros_at_the_end_are_of_one_form, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(numbers_that_would_grow_beyond_18_digits_are_odd, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_number_without_room_for_the_scale_is_odd, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(mostly_text_stays_text, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(decimals_that_do_not_fit_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(jitter_costs_its_bits_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counting_keys_are_stored_as_planes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_block_ends_after_4096_rows, set_up, tear_down),

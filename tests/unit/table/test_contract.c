@@ -291,7 +291,7 @@ static void blocks_outside_the_question_are_not_read(void **state) {
     fault_fs_init(&fs);
     fixture->env.fs = &fs.fs;
     struct rows rows = some_rows(20, 500);
-    struct fl_table_options options = fixture_options(700, FL_CODEC_NONE);
+    struct fl_table_options options = fixture_options(200, FL_CODEC_NONE);
     struct fl_table *table = fixture_table(fixture, &rows, &options);
     assert_true(fl_table_properties(table)->block_count > 50);
     for (int reverse = 0; reverse < 2; reverse++) {

@@ -1,4 +1,5 @@
 /* Memory and files that fail at any call: the failure is reported, nothing leaks or half works. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -220,6 +221,18 @@ static void scanning(void **state) {
     fail_each_file_call(faults, scan_reverse, FLOWDB_IO_ERROR);
 }
 
+/* A scan needs memory of its own for the text of numbers. */
+static void scanning_numbers(void **state) {
+    struct faults *faults = *state;
+    char value[16];
+    for (size_t i = 0; i < faults->rows.count; i++) {
+        snprintf(value, sizeof value, "%zu.%zu", i * 7919 % 1000, i % 10);
+        faults->rows.rows[i].value = rows_keep(&faults->rows, value, strlen(value));
+        faults->rows.rows[i].op = FL_OP_PUT;
+    }
+    scanning(state);
+}
+
 static void a_builder_that_failed_refuses_to_go_on(void **state) {
     struct faults *faults = *state;
     struct failing_alloc *alloc = &faults->fixture->alloc;
@@ -243,6 +256,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(opening, set_up, tear_down),
         cmocka_unit_test_setup_teardown(getting, set_up, tear_down),
         cmocka_unit_test_setup_teardown(scanning, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(scanning_numbers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_builder_that_failed_refuses_to_go_on, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,8 +61,11 @@ static int compare_entries(const void *a, const void *b) {
 
 static struct fl_tombstone_entry *sorted(struct fl_tombstones *tombstones) {
     struct fl_tombstone_entry *entries = (void *)tombstones->entries.data;
+    const uint8_t *base = tombstones->bytes.data;
+    if (base == NULL) /* none has a bound */
+        base = (const uint8_t *)"";
     for (uint32_t i = 0; i < tombstones->count; i++)
-        entries[i].base = tombstones->bytes.data;
+        entries[i].base = base;
     qsort(entries, tombstones->count, sizeof *entries, compare_entries);
     return entries;
 }

@@ -4,30 +4,20 @@
 
 #include "base/hash.h"
 #include "engine/batch.h"
+#include "fuzz/common/bytes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { ADDED_MAX = 4096 };
 
-struct bytes {
-    const uint8_t *at, *end;
-};
-
-static uint64_t take(struct bytes *bytes, size_t size) {
-    uint64_t value = 0;
-    for (; size > 0 && bytes->at < bytes->end; size--)
-        value = value << 8 | *bytes->at++;
-    return value;
-}
-
 /* A slice of the input, or of zeros behind a size that the input cannot fill. */
 static flowdb_slice take_slice(struct bytes *bytes) {
     static const uint8_t zeros[70000];
-    size_t size = (size_t)take(bytes, 1);
+    size_t size = (size_t)bytes_take(bytes, 1);
     if (size == 255) /* around the longest key */
-        return flowdb_bytes(zeros, FL_KEY_MAX - 2 + take(bytes, 1) % 5);
+        return flowdb_bytes(zeros, FL_KEY_MAX - 2 + bytes_take(bytes, 1) % 5);
     if (size == 254)
-        return flowdb_bytes(zeros, take(bytes, 2) % 1000);
+        return flowdb_bytes(zeros, bytes_take(bytes, 2) % 1000);
     size_t left = (size_t)(bytes->end - bytes->at);
     flowdb_slice slice = flowdb_bytes(bytes->at, size < left ? size : left);
     bytes->at += slice.size;
@@ -54,16 +44,11 @@ static bool is_range(flowdb_slice start, flowdb_slice end) {
            (start.size == 0 || end.size == 0 || fl_slice_compare(start, end) < 0);
 }
 
-static void expect(bool condition) {
-    if (!condition)
-        abort();
-}
-
 /* Adds one entry if it is a good one; the batch must agree on whether it is. */
 static size_t add(flowdb_batch *batch, struct bytes *bytes, struct added *added) {
-    unsigned choice = (unsigned)take(bytes, 1) % 4;
+    unsigned choice = (unsigned)bytes_take(bytes, 1) % 4;
     flowdb_slice first = take_slice(bytes), second = {0};
-    int64_t ts = (int64_t)take(bytes, 8), expire_at = (int64_t)take(bytes, 8);
+    int64_t ts = (int64_t)bytes_take(bytes, 8), expire_at = (int64_t)bytes_take(bytes, 8);
     flowdb_status status;
     bool good;
     if (choice <= 1) {

@@ -61,7 +61,35 @@ static size_t value_size(uint32_t value) {
     }
 }
 
-/* All values are cut from one stretch of noise, and begin with their numbers. */
+/* The number itself, with a sign and a point somewhere. */
+static size_t write_decimal(uint32_t value, char text[16]) {
+    unsigned number = value & 0xfffffff;
+    const char *sign = number % 3 == 0 ? "-" : "";
+    if (number % 4 == 0)
+        return (size_t)snprintf(text, 16, "%s%u", sign, number);
+    unsigned unit = number % 4 == 3 ? 1000 : 10;
+    return (size_t)snprintf(text, 16, "%s%u.%0*u", sign, number / unit, unit == 10 ? 1 : 3,
+                            number % unit);
+}
+
+/* The number of the value; 0 where the bytes are no value's beginning. */
+static uint32_t read_number(flowdb_slice bytes) {
+    const char *text = bytes.data;
+    uint32_t value = 0, number = 0;
+    bool decimal = bytes.size > 0;
+    for (size_t i = 0; i < bytes.size && decimal; i++) {
+        decimal = (text[i] >= '0' && text[i] <= '9') || text[i] == '.' || text[i] == '-';
+        if (decimal && text[i] >= '0')
+            number = number * 10 + (uint32_t)(text[i] - '0');
+    }
+    if (decimal)
+        return oracle_value(number & 0xfffffff, ORACLE_DECIMAL);
+    if (bytes.size >= sizeof value)
+        memcpy(&value, text, sizeof value);
+    return value >> 28 < ORACLE_DECIMAL ? value : 0;
+}
+
+/* Values are decimal, or cut from one stretch of noise and begin with their numbers. */
 flowdb_slice oracle_bytes(uint32_t value) {
     static uint8_t noise[NOISE + ORACLE_VALUE_MAX], bytes[ORACLE_ENTRIES][ORACLE_VALUE_MAX];
     static size_t turn;
@@ -71,6 +99,8 @@ flowdb_slice oracle_bytes(uint32_t value) {
             noise[i] = (uint8_t)(seeded_next(&random) % 200 + 1);
     }
     uint8_t *out = bytes[turn++ % ORACLE_ENTRIES];
+    if (value >> 28 == ORACLE_DECIMAL)
+        return flowdb_bytes(out, write_decimal(value, (char *)out));
     size_t size = value_size(value);
     memcpy(out, noise + value * 97 % NOISE, size);
     memcpy(out, &value, sizeof value);
@@ -86,7 +116,9 @@ static bool is_inside(const struct oracle_entry *range, unsigned key) {
 
 static void apply(struct oracle_state *state, const struct oracle_entry *entry,
                   int64_t default_ttl_us) {
-    struct oracle_cell *cell = &state->cells[entry->key * ORACLE_TIMES + entry->time];
+    /* That of a range may be none. */
+    struct oracle_cell *cell =
+        state->cells + (size_t)entry->key % ORACLE_KEYS * ORACLE_TIMES + entry->time;
     switch (entry->kind) {
     case ORACLE_PUT:
         *cell = (struct oracle_cell){entry->value, entry->expire_at, false};
@@ -122,7 +154,7 @@ void oracle_push(struct oracle *oracle, size_t last, const struct oracle_entry *
 
 /* ------------------------------------------------------------------------------- comparing -- */
 
-static bool find_cell(const flowdb_record *record, size_t *cell) {
+static bool find_cell(const flowdb_record *record, unsigned *cell) {
     for (unsigned i = 0; i < ORACLE_CELLS; i++) {
         if (oracle_time(i % ORACLE_TIMES) == record->ts &&
             fl_slice_equal(oracle_key(i / ORACLE_TIMES), record->key)) {
@@ -133,29 +165,39 @@ static bool find_cell(const flowdb_record *record, size_t *cell) {
     return false;
 }
 
+bool oracle_read_record(const flowdb_record *record, unsigned *cell, struct oracle_cell *into) {
+    uint32_t value = read_number(record->value);
+    if (!find_cell(record, cell)) {
+        fprintf(stderr, "a record that nobody wrote\n");
+        return false;
+    }
+    if (value == 0 || !fl_slice_equal(record->value, oracle_bytes(value))) {
+        fprintf(stderr, "a record's value is none that was written\n");
+        return false;
+    }
+    *into = (struct oracle_cell){value, record->expire_at, false};
+    return true;
+}
+
 bool oracle_read(const flowdb_result *found, struct oracle_state *into) {
     *into = (struct oracle_state){0};
-    size_t next = 0;
+    unsigned next = 0;
     for (size_t i = 0; i < found->count; i++) {
-        const flowdb_record *record = &found->records[i];
-        size_t cell = 0;
-        uint32_t value = 0;
-        if (!find_cell(record, &cell) || cell < next || record->value.size < sizeof value) {
-            fprintf(stderr, "record %zu: nobody wrote it, or it is out of order\n", i);
+        unsigned cell = 0;
+        struct oracle_cell read;
+        if (!oracle_read_record(&found->records[i], &cell, &read))
+            return false;
+        if (cell < next) {
+            fprintf(stderr, "record %zu is out of order\n", i);
             return false;
         }
-        memcpy(&value, record->value.data, sizeof value);
-        if (value >> 28 > ORACLE_LARGE || !fl_slice_equal(record->value, oracle_bytes(value))) {
-            fprintf(stderr, "record %zu: its value is none that was written\n", i);
-            return false;
-        }
-        into->cells[cell] = (struct oracle_cell){value, record->expire_at, false};
+        into->cells[cell] = read;
         next = cell + 1;
     }
     return true;
 }
 
-static bool cell_matches(const struct oracle_cell *cell, const struct oracle_cell *found,
+bool oracle_cell_matches(const struct oracle_cell *cell, const struct oracle_cell *found,
                          const struct oracle_time *time) {
     if (cell->vague)
         return true;
@@ -169,7 +211,7 @@ static bool cell_matches(const struct oracle_cell *cell, const struct oracle_cel
 bool oracle_matches(const struct oracle_state *state, const struct oracle_state *found,
                     const struct oracle_time *time) {
     for (size_t i = 0; i < ORACLE_CELLS; i++) {
-        if (!cell_matches(&state->cells[i], &found->cells[i], time))
+        if (!oracle_cell_matches(&state->cells[i], &found->cells[i], time))
             return false;
     }
     return true;
@@ -206,7 +248,7 @@ void oracle_explain(const struct oracle_state *state, const struct oracle_state 
                     const struct oracle_time *time) {
     for (size_t i = 0; i < ORACLE_CELLS; i++) {
         const struct oracle_cell *cell = &state->cells[i], *there = &found->cells[i];
-        if (cell_matches(cell, there, time))
+        if (oracle_cell_matches(cell, there, time))
             continue;
         fprintf(stderr,
                 "  key %zu time %zu: expected value %#x until %" PRId64 ", found %#x until %" PRId64

@@ -50,13 +50,17 @@ void oracle_push(struct oracle *oracle, size_t last, const struct oracle_entry *
 
 flowdb_slice oracle_key(unsigned key);
 int64_t oracle_time(unsigned time);
-/* Of a value with this number; large ones fill a memtable of 1 MiB with a few. */
-enum oracle_size { ORACLE_SMALL, ORACLE_MEDIUM, ORACLE_LARGE };
+/* Of a value with this number; large ones fill a memtable of 1 MiB with a few, decimal ones are the
+   numbers that most series hold. */
+enum oracle_size { ORACLE_SMALL, ORACLE_MEDIUM, ORACLE_LARGE, ORACLE_DECIMAL };
 uint32_t oracle_value(uint32_t number, enum oracle_size size);
 enum { ORACLE_VALUE_MAX = 300000 };
 /* The bytes of a value; they last until the program ends. */
 flowdb_slice oracle_bytes(uint32_t value);
 
+/* What one record says, and where: the cell's number is its key's times ORACLE_TIMES and its time's.
+   False, and a line on stderr, where it is none that was ever written. */
+bool oracle_read_record(const flowdb_record *record, unsigned *cell, struct oracle_cell *into);
 /* What was read: every record, as cells. False, and a line on stderr, where a record is none that was
    ever written, or out of order. */
 bool oracle_read(const flowdb_result *found, struct oracle_state *into);
@@ -65,7 +69,9 @@ bool oracle_read(const flowdb_result *found, struct oracle_state *into);
 struct oracle_time {
     int64_t now_us, purged_us;
 };
-/* Is that what there is to see of the state at that time? */
+/* Is that what there is to see of the cell, or of the state, at that time? */
+bool oracle_cell_matches(const struct oracle_cell *cell, const struct oracle_cell *found,
+                         const struct oracle_time *time);
 bool oracle_matches(const struct oracle_state *state, const struct oracle_state *found,
                     const struct oracle_time *time);
 /* The oldest and the youngest of the states from `low` to `high` that match. False where none does. */

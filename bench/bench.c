@@ -38,13 +38,17 @@ void *bench_allocate(size_t size) {
 }
 
 flowdb *bench_open(struct bench *bench, flowdb_wal_sync mode) {
+    return bench_open_with_cache(bench, mode, 128);
+}
+
+flowdb *bench_open_with_cache(struct bench *bench, flowdb_wal_sync mode, uint32_t cache_mb) {
     flowdb_config config = flowdb_config_default();
     flowdb *db;
     config.data_dir = bench->folder;
     config.memtable_size_mb = 64;
     config.block_size = 8192;
     config.bloom_bits_per_key = 10;
-    config.block_cache_capacity_mb = 128;
+    config.block_cache_capacity_mb = cache_mb;
     config.wal_sync = mode;
     bench_check(flowdb_open(&config, &db));
     return db;
@@ -74,7 +78,8 @@ static struct bench_row *add_row(struct bench *bench, const char *name, const ch
         exit(1);
     }
     struct bench_row *row = &bench->rows[bench->row_count++];
-    *row = (struct bench_row){.name = name, .unit = unit, .records = records};
+    *row = (struct bench_row){.unit = unit, .records = records};
+    snprintf(row->name, sizeof row->name, "%s", name);
     return row;
 }
 
@@ -89,11 +94,51 @@ void bench_measure(struct bench *bench, const char *name, uint64_t records,
         row->values[row->rounds++] = (double)records / round(bench, context);
 }
 
-void bench_size(struct bench *bench, const char *name, uint64_t records, uint64_t bytes) {
+void bench_measure_time(struct bench *bench, const char *name, uint64_t records,
+                        double (*round)(struct bench *bench, void *context), void *context) {
     if (!bench_wants(bench, name))
         return;
-    struct bench_row *row = add_row(bench, name, "bytes/record", records);
-    row->values[row->rounds++] = (double)bytes / (double)records;
+    struct bench_row *row = add_row(bench, name, "ms", records);
+    for (unsigned i = 0; i < bench->options.rounds; i++)
+        row->values[row->rounds++] = round(bench, context) * 1e3;
+}
+
+void bench_value(struct bench *bench, const char *name, const char *unit, uint64_t records,
+                 double value) {
+    if (!bench_wants(bench, name))
+        return;
+    struct bench_row *row = add_row(bench, name, unit, records);
+    row->values[row->rounds++] = value;
+}
+
+void bench_size(struct bench *bench, const char *name, uint64_t records, uint64_t bytes) {
+    bench_value(bench, name, "bytes/record", records, (double)bytes / (double)records);
+}
+
+static const struct {
+    const char *name;
+    double percent;
+} latency_parts[] = {{"p50", 50}, {"p99", 99}, {"p99.9", 99.9}, {"longest", 100}};
+enum { LATENCY_PARTS = sizeof latency_parts / sizeof *latency_parts };
+
+static const char *latency_name(char full[BENCH_NAME_BYTES], const char *name, unsigned part) {
+    snprintf(full, BENCH_NAME_BYTES, "%s, %s", name, latency_parts[part].name);
+    return full;
+}
+
+bool bench_wants_latencies(const struct bench *bench, const char *name) {
+    char full[BENCH_NAME_BYTES];
+    for (unsigned i = 0; i < LATENCY_PARTS; i++)
+        if (bench_wants(bench, latency_name(full, name, i)))
+            return true;
+    return false;
+}
+
+void bench_latencies(struct bench *bench, const char *name, const struct latency *latency) {
+    char full[BENCH_NAME_BYTES];
+    for (unsigned i = 0; i < LATENCY_PARTS; i++)
+        bench_value(bench, latency_name(full, name, i), "us", latency->count,
+                    latency_percentile_us(latency, latency_parts[i].percent));
 }
 
 /* ------------------------------------------------------------------------------- report -- */

@@ -10,7 +10,9 @@
 
 #include <flowdb/flowdb.h>
 
-enum { BENCH_ROUNDS_MAX = 101, BENCH_ROWS_MAX = 64, BENCH_PATH_BYTES = 512 };
+#include "latency.h"
+
+enum { BENCH_ROUNDS_MAX = 101, BENCH_ROWS_MAX = 96, BENCH_PATH_BYTES = 512, BENCH_NAME_BYTES = 64 };
 
 struct bench_options {
     unsigned rounds;
@@ -25,7 +27,8 @@ struct bench_options {
 };
 
 struct bench_row {
-    const char *name, *unit;
+    char name[BENCH_NAME_BYTES];
+    const char *unit;
     uint64_t records; /* of one round */
     unsigned rounds;
     double values[BENCH_ROUNDS_MAX]; /* in `unit` */
@@ -49,8 +52,18 @@ bool bench_wants_any(const struct bench *bench, const char *const *names);
  */
 void bench_measure(struct bench *bench, const char *name, uint64_t records,
                    double (*round)(struct bench *bench, void *context), void *context);
-/* A row of bytes on disk per record: one value, not a rate. */
+/* The same in milliseconds a round, without a warming round. */
+void bench_measure_time(struct bench *bench, const char *name, uint64_t records,
+                        double (*round)(struct bench *bench, void *context), void *context);
+/* A row of one value that is no rate. */
+void bench_value(struct bench *bench, const char *name, const char *unit, uint64_t records,
+                 double value);
+/* A row of bytes on disk per record. */
 void bench_size(struct bench *bench, const char *name, uint64_t records, uint64_t bytes);
+/* Rows of the median, p99, p99.9 and the longest, in microseconds; each name is `name` with that
+   behind it. */
+bool bench_wants_latencies(const struct bench *bench, const char *name);
+void bench_latencies(struct bench *bench, const char *name, const struct latency *latency);
 
 /* Prints the table, and writes the JSON file where one is asked for. */
 void bench_report(const struct bench *bench);
@@ -78,6 +91,7 @@ void bench_warm_memory(size_t bytes);
 /* An open database in the folder, with the configuration of the comparison that the rows come from:
    64 MB memtables, 8 KB blocks, 10 bits of filter, 128 MB of cache. */
 flowdb *bench_open(struct bench *bench, flowdb_wal_sync mode);
+flowdb *bench_open_with_cache(struct bench *bench, flowdb_wal_sync mode, uint32_t cache_mb);
 void bench_close(flowdb *db);
 
 /* --- the rows */
@@ -85,5 +99,7 @@ void bench_writes(struct bench *bench);
 void bench_reads(struct bench *bench);
 void bench_series(struct bench *bench);
 void bench_overlaps(struct bench *bench);
+void bench_mixes(struct bench *bench);
+void bench_costs(struct bench *bench);
 
 #endif

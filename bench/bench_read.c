@@ -222,10 +222,18 @@ static void measure_plain(struct bench *bench) {
     finish(&reading);
 }
 
-enum { RANDOM_POINT, RANDOM_SCAN, RANDOM_STORAGE };
-static const char *const random_names[] = {"point, tables, random values",
-                                           "full scan, tables, random values",
-                                           "storage, random values", NULL};
+/* Random points where the cache holds a tenth of the data at the most. */
+static void measure_beyond_cache(struct bench *bench, struct reading *reading, const char *name) {
+    uint64_t tenth = data_bytes(&reading->data) / 10 >> 20;
+    bench_close(reading->db);
+    reading->db = bench_open_with_cache(bench, FLOWDB_SYNC_INTERVAL, (uint32_t)tenth);
+    bench_measure(bench, name, reading->reads, read_points, reading);
+}
+
+enum { RANDOM_POINT, RANDOM_BEYOND, RANDOM_SCAN, RANDOM_STORAGE };
+static const char *const random_names[] = {
+    "point, tables, random values", "point, tables, random, cache of a tenth",
+    "full scan, tables, random values", "storage, random values", NULL};
 
 /* Values that are all alike say nothing about real ones. */
 static void measure_random(struct bench *bench) {
@@ -236,6 +244,7 @@ static void measure_random(struct bench *bench) {
     reopen(bench, &reading);
     bench_measure(bench, random_names[RANDOM_POINT], reading.reads, read_points, &reading);
     bench_measure(bench, random_names[RANDOM_SCAN], reading.data.count, scan_all, &reading);
+    measure_beyond_cache(bench, &reading, random_names[RANDOM_BEYOND]);
     measure_size(bench, &reading, random_names[RANDOM_STORAGE]);
     finish(&reading);
 }

@@ -120,6 +120,25 @@ static double read_ranges(struct bench *bench, void *context) {
     return seconds;
 }
 
+/* A part of the time of all series. */
+static uint64_t window_points(const struct measuring *measuring) {
+    return measuring->points < DATA_WINDOW_POINTS ? measuring->points : DATA_WINDOW_POINTS;
+}
+
+static double read_window(struct bench *bench, void *context) {
+    struct measuring *measuring = context;
+    (void)bench;
+    uint64_t points = window_points(measuring);
+    uint64_t first = data_random_below(&measuring->random, measuring->points - points + 1);
+    int64_t from = data_point(&measuring->data, measuring->series, 0, first)->ts;
+    flowdb_range range = flowdb_range_time(from, from + (int64_t)(points - 1) * DATA_STEP_US);
+    double start = bench_now();
+    uint64_t count = scan(measuring, &range);
+    double seconds = bench_now() - start;
+    bench_expect(measuring->series * points, count, "a window of all series");
+    return seconds;
+}
+
 static double scan_all(struct bench *bench, void *context) {
     struct measuring *measuring = context;
     flowdb_range range = flowdb_range_all();
@@ -131,11 +150,12 @@ static double scan_all(struct bench *bench, void *context) {
     return seconds;
 }
 
-enum { WRITE, POINTS, LATEST, RANGES, SCAN, STORAGE };
+enum { WRITE, POINTS, LATEST, RANGES, WINDOW, SCAN, STORAGE };
 static const char *const names[] = {"series, write",
                                     "series, points after reopening",
                                     "series, latest points",
                                     "series, ranges of 360 points",
+                                    "series, ten minutes of all",
                                     "series, full scan",
                                     "series, storage",
                                     NULL};
@@ -157,6 +177,8 @@ void bench_series(struct bench *bench) {
     bench_measure(bench, names[LATEST], measuring.reads, read_latest, &measuring);
     bench_measure(bench, names[RANGES], range_scans(&measuring) * range_points(&measuring),
                   read_ranges, &measuring);
+    bench_measure(bench, names[WINDOW], measuring.series * window_points(&measuring), read_window,
+                  &measuring);
     bench_measure(bench, names[SCAN], count, scan_all, &measuring);
     bench_close(measuring.db);
     bench_size(bench, names[STORAGE], count, bench_folder_bytes(bench));

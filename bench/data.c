@@ -69,6 +69,13 @@ void data_free(struct data *data) {
     *data = (struct data){0};
 }
 
+uint64_t data_bytes(const struct data *data) {
+    uint64_t bytes = 0;
+    for (uint64_t i = 0; i < data->count; i++)
+        bytes += data->records[i].key.size + sizeof(int64_t) + data->records[i].value.size;
+    return bytes;
+}
+
 void data_target_set(struct data_target *target, const flowdb_record *record) {
     target->ts = record->ts;
     target->key_size = (uint32_t)record->key.size;

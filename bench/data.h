@@ -15,7 +15,8 @@ enum {
     DATA_VALUE_BYTES = 128,
     DATA_KEY_ROOM = 16,
     DATA_STEP_US = 10000000, /* between the points of a series */
-    DATA_RANGE_POINTS = 360  /* an hour */
+    DATA_RANGE_POINTS = 360, /* an hour */
+    DATA_WINDOW_POINTS = 60  /* ten minutes */
 };
 #define DATA_START_US INT64_C(1700000000000000)
 
@@ -28,6 +29,8 @@ struct data {
 void data_make_plain(struct data *data, uint64_t count, bool random_values);
 void data_make_series(struct data *data, uint64_t series, uint64_t points);
 void data_free(struct data *data);
+/* Bytes of keys, timestamps and values: what is there to be stored. */
+uint64_t data_bytes(const struct data *data);
 
 /* Point `point` of series `number`. */
 static inline const flowdb_record *data_point(const struct data *data, uint64_t series,

@@ -103,6 +103,8 @@ int main(int count, char **arguments) {
     bench_reads(&bench);
     bench_series(&bench);
     bench_overlaps(&bench);
+    bench_mixes(&bench);
+    bench_costs(&bench);
     bench_report(&bench);
     bench_folder_remove(&bench);
     return 0;

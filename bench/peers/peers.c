@@ -39,23 +39,15 @@ void peers_row(const struct peers *peers, const char *row, const char *unit, dou
     fflush(stdout);
 }
 
-static int compare_latencies(const void *a, const void *b) {
-    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
-    return (left > right) - (left < right);
-}
-
-void peers_latencies(const struct peers *peers, const char *row, uint32_t *latencies,
-                     uint64_t count) {
+void peers_latencies(const struct peers *peers, const char *row, const struct latency *latency) {
     static const struct {
         const char *name;
-        double part;
-    } parts[] = {{"p50", 0.5}, {"p99", 0.99}, {"p99.9", 0.999}, {"longest", 1}};
-    qsort(latencies, count, sizeof *latencies, compare_latencies);
+        double percent;
+    } parts[] = {{"p50", 50}, {"p99", 99}, {"p99.9", 99.9}, {"longest", 100}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         char name[128];
-        uint64_t at = (uint64_t)((double)(count - 1) * parts[i].part);
         snprintf(name, sizeof name, "%s, %s", row, parts[i].name);
-        peers_row(peers, name, "us", latencies[at] / 1000.0);
+        peers_row(peers, name, "us", latency_percentile_us(latency, parts[i].percent));
     }
 }
 
@@ -129,49 +121,15 @@ void peers_folder_remove(const struct peers *peers) {
     rmdir(peers->folder);
 }
 
-/* The number behind `name` in a file of /proc. */
-static uint64_t proc_number(const char *path, const char *name) {
-    char line[256];
-    uint64_t number = 0;
-    FILE *file = fopen(path, "r");
-    if (file == NULL)
-        store_fail("cannot open %s: %s", path, strerror(errno));
-    while (fgets(line, sizeof line, file) != NULL)
-        if (strncmp(line, name, strlen(name)) == 0)
-            number = strtoull(line + strlen(name), NULL, 10);
-    fclose(file);
-    return number;
-}
-
-uint64_t peers_resident(void) {
-    return proc_number("/proc/self/status", "VmRSS:") * 1024;
-}
-
-uint64_t peers_resident_most(void) {
-    return proc_number("/proc/self/status", "VmHWM:") * 1024;
-}
-
-uint64_t peers_written(void) {
-    return proc_number("/proc/self/io", "wchar:");
-}
-
 void peers_account_begin(struct peers *peers) {
-    FILE *file = fopen("/proc/self/clear_refs", "w"); /* the most so far begins anew */
-    if (file == NULL || fputs("5", file) < 0 || fclose(file) != 0)
-        store_fail("cannot write /proc/self/clear_refs: %s", strerror(errno));
-    peers->memory_before = peers_resident();
-    peers->written_before = peers_written();
+    peers->account = account_begin();
 }
 
 void peers_account_end(struct peers *peers, const char *section, const struct data *data) {
-    uint64_t bytes = 0;
-    for (uint64_t i = 0; i < data->count; i++)
-        bytes += data->records[i].key.size + sizeof(int64_t) + data->records[i].value.size;
+    struct account used = account_end(&peers->account);
     char row[128];
     snprintf(row, sizeof row, "%s, bytes written per byte of data", section);
-    peers_row(peers, row, "bytes",
-              (double)(peers_written() - peers->written_before) / (double)bytes);
+    peers_row(peers, row, "bytes", (double)used.written / (double)data_bytes(data));
     snprintf(row, sizeof row, "%s, peak memory", section);
-    peers_row(peers, row, "MiB",
-              (double)(peers_resident_most() - peers->memory_before) / (1 << 20));
+    peers_row(peers, row, "MiB", (double)used.memory / (1 << 20));
 }

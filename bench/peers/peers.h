@@ -2,7 +2,9 @@
 #ifndef PEERS_PEERS_H
 #define PEERS_PEERS_H
 
+#include "account.h"
 #include "data.h"
+#include "latency.h"
 #include "store.h"
 
 enum { PEERS_PATH = 512 };
@@ -12,9 +14,8 @@ struct peers {
     char folder[PEERS_PATH]; /* holds nothing but the store under way */
     uint64_t records, series, points;
     unsigned threads;
-    uint64_t random;         /* goes on from row to row */
-    uint64_t memory_before;  /* resident bytes before a store was open */
-    uint64_t written_before; /* bytes that the process had handed to the kernel */
+    uint64_t random;        /* goes on from row to row */
+    struct account account; /* of the section under way */
 };
 
 double peers_now(void);
@@ -22,9 +23,8 @@ void *peers_allocate(size_t size);
 
 /* Prints one result: a line of JSON. */
 void peers_row(const struct peers *peers, const char *row, const char *unit, double value);
-/* The same of latencies in ns, which are sorted: median, p99, p99.9 and the largest, in us. */
-void peers_latencies(const struct peers *peers, const char *row, uint32_t *latencies,
-                     uint64_t count);
+/* The same of latencies: median, p99, p99.9 and the largest, in us. */
+void peers_latencies(const struct peers *peers, const char *row, const struct latency *latency);
 /* Prints a rate, unless the store did not find what it should have: then how many it missed. */
 void peers_rate(const struct peers *peers, const char *row, uint64_t expected, uint64_t got,
                 double rate);
@@ -40,11 +40,6 @@ double peers_write(struct peers *peers, struct store *store, const struct data *
 
 uint64_t peers_folder_bytes(const struct peers *peers);
 void peers_folder_remove(const struct peers *peers);
-/* Resident bytes of this process now, and the most that they ever were. */
-uint64_t peers_resident(void);
-uint64_t peers_resident_most(void);
-/* Bytes that this process has handed to write calls. */
-uint64_t peers_written(void);
 /* Begins and ends the account of a section: peak memory, and bytes written for each byte of data. */
 void peers_account_begin(struct peers *peers);
 void peers_account_end(struct peers *peers, const char *section, const struct data *data);

@@ -5,6 +5,9 @@
 
 #include "peers.h"
 
+/* Asking for the time takes a good part of a read's: one read in so many is timed. */
+enum { SAMPLE = 16 };
+
 /* Fewer are over before the reader has begun. */
 #define RECORDS_LEAST UINT64_C(1000000)
 
@@ -14,6 +17,7 @@ struct reader {
     const struct data *data; /* what is there from the start */
     _Atomic bool stop;
     uint64_t reads, found;
+    struct latency latency;
 };
 
 static void *read_on(void *argument) {
@@ -22,9 +26,12 @@ static void *read_on(void *argument) {
     while (!atomic_load_explicit(&reader->stop, memory_order_relaxed)) {
         const flowdb_record *record =
             &reader->data->records[data_random_below(&random, reader->data->count)];
+        bool timed = reader->reads++ % SAMPLE == 0;
+        double start = timed ? peers_now() : 0;
         reader->found +=
             reader->peers->ops->get(reader->store, record->key, record->ts) == DATA_VALUE_BYTES;
-        reader->reads++;
+        if (timed)
+            latency_add(&reader->latency, (uint64_t)((peers_now() - start) * 1e9));
     }
     return NULL;
 }
@@ -49,6 +56,7 @@ void peers_mixed(struct peers *peers) {
     peers_row(peers, "writes beside a reader", "records/s", (double)second.count / seconds);
     peers_rate(peers, "points beside a writer", reader.reads, reader.found,
                (double)reader.reads / seconds);
+    peers_latencies(peers, "point beside a writer", &reader.latency);
     peers->ops->close(store);
     peers_prepare(peers, NULL);
     data_free(&data);

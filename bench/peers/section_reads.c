@@ -54,19 +54,18 @@ static void get_all(struct reading *reading, const char *name, uint64_t expected
 }
 
 static void get_latencies(struct reading *reading) {
-    uint32_t *latencies = peers_allocate(reading->reads * sizeof *latencies);
+    struct latency latency = {0};
     choose_random(reading);
     for (uint64_t i = 0; i < reading->reads; i++) {
         const struct data_target *target = &reading->targets[i];
         double start = peers_now();
         reading->peers->ops->get(reading->store, flowdb_bytes(target->key, target->key_size),
                                  target->ts);
-        latencies[i] = (uint32_t)((peers_now() - start) * 1e9);
+        latency_add(&latency, (uint64_t)((peers_now() - start) * 1e9));
     }
     char name[128];
     snprintf(name, sizeof name, "point%s", reading->suffix);
-    peers_latencies(reading->peers, name, latencies, reading->reads);
-    free(latencies);
+    peers_latencies(reading->peers, name, &latency);
 }
 
 /* Absent keys lie between those that are there, so that no range of keys excludes them. */

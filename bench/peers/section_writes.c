@@ -63,16 +63,15 @@ static void write_with_threads(struct peers *peers, const struct data *data) {
 static void write_latencies(struct peers *peers, const struct data *data) {
     struct store_options options = {.log = STORE_LOG_KERNEL};
     struct store *store = peers_open_fresh(peers, &options);
+    struct latency latency = {0};
     uint64_t count = data->count / DATA_BATCH;
-    uint32_t *latencies = peers_allocate(count * sizeof *latencies);
     for (uint64_t i = 0; i < count; i++) {
         double start = peers_now();
         peers->ops->write(store, data->records + i * DATA_BATCH, DATA_BATCH);
-        latencies[i] = (uint32_t)((peers_now() - start) * 1e9);
+        latency_add(&latency, (uint64_t)((peers_now() - start) * 1e9));
     }
     peers->ops->close(store);
-    peers_latencies(peers, "write, a batch of 100", latencies, count);
-    free(latencies);
+    peers_latencies(peers, "write, a batch of 100", &latency);
 }
 
 void peers_writes(struct peers *peers) {

@@ -58,6 +58,8 @@ struct store_ops {
     struct store_seen (*scan)(struct store *store, flowdb_slice prefix);
     /* The records of one key between two times, both included. */
     struct store_seen (*range)(struct store *store, flowdb_slice key, int64_t first, int64_t last);
+    /* The same of all keys. NULL: it is asked for the range of one key after the other. */
+    struct store_seen (*window)(struct store *store, int64_t first, int64_t last);
 };
 
 extern const struct store_ops store_flowdb, store_original, store_rocksdb, store_lmdb,

@@ -91,6 +91,11 @@ static struct store_seen read_range(struct store *store, flowdb_slice key, int64
     return walk(store, &range);
 }
 
+static struct store_seen read_window(struct store *store, int64_t first, int64_t last) {
+    flowdb_range range = flowdb_range_time(first, last);
+    return walk(store, &range);
+}
+
 const struct store_ops store_flowdb = {.name = "flowdb",
                                        .modes = true,
                                        .synced = true,
@@ -104,4 +109,5 @@ const struct store_ops store_flowdb = {.name = "flowdb",
                                        .get = get,
                                        .latest = latest,
                                        .scan = scan,
-                                       .range = read_range};
+                                       .range = read_range,
+                                       .window = read_window};

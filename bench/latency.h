@@ -2,8 +2,8 @@
  * How long calls took: counts in buckets whose width is a 32nd of the value, so that a percentile is
  * at most 3.2 % too high. One thread at a time.
  */
-#ifndef STRESS_LATENCY_H
-#define STRESS_LATENCY_H
+#ifndef BENCH_LATENCY_H
+#define BENCH_LATENCY_H
 
 #include <stdint.h>
 

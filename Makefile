@@ -6,6 +6,7 @@
 #     make install   PREFIX=/usr/local DESTDIR=
 #     make bench     the benchmarks; ARGS= passes flags
 #     make bench-peers the same workloads on other stores, into docs/benchmarks.md; needs Rust
+#     make bench-growth  costs at 10^5 to 10^7 records, and pauses of writers; the same page; 15 minutes
 #     make soak      the long tests, for hours; SOAK_TESTS=churn, SOAK_GIGABYTES= and SOAK_MINUTES=
 #     make check     layout, layers and linters
 #     make clean     removes build/
@@ -19,7 +20,7 @@ ARGS =
 JOBS := $(shell nproc)
 RELEASE := build/release
 
-.PHONY: run build test install bench bench-peers soak check clean
+.PHONY: run build test install bench bench-growth bench-peers soak check clean
 .PHONY: debug asan tsan fuzz coverage packages test-packages test-release test-asan test-tsan test-fuzz
 .PHONY: check-layers check-format check-lint
 # A build uses every core by itself, and two at once would write the same files.
@@ -43,6 +44,9 @@ install: $(RELEASE)/build.ninja
 bench: $(RELEASE)/build.ninja
 	@cmake --build $(RELEASE) -j $(JOBS) --target flowdb-bench
 	$(RELEASE)/bench/flowdb-bench $(ARGS)
+
+bench-growth: $(RELEASE)/build.ninja
+	scripts/bench-growth $(ARGS)
 
 bench-peers:
 	@scripts/install-packages library peers

@@ -1,15 +1,9 @@
-import {get} from "./client.js";
+import {startFigures} from "./figures.js";
+import {startKey} from "./key.js";
+import {startMaintain} from "./maintain.js";
+import {startQuery} from "./query.js";
 
-const state = document.getElementById("state");
-
-async function look() {
-    try {
-        const {status, body} = await get("ready");
-        state.textContent = status === 200 ? "ready" : body.message;
-    } catch {
-        state.textContent = "the server does not answer";
-    }
-}
-
-look();
-setInterval(look, 2000);
+startKey();
+startFigures();
+startMaintain();
+startQuery();

@@ -90,7 +90,7 @@ struct soak {
     double key_record_bytes, series_record_bytes;
 
     /* violations and what the report shows */
-    double space_max, space_end;
+    double space_max, files_space_max, space_end;
     uint64_t resident_max, pause_max_ns, index_max_bytes;
 };
 

@@ -49,8 +49,9 @@ struct fl_compaction_policy {
 };
 
 /*
- * Chooses tables of similar size within one window: at least `threshold`, the largest at most twice as
- * large as the average of the smaller ones. Otherwise, where a quarter of all that is stored is
+ * Chooses the largest unit of a window with what lies over its keys and times, if that is half as large
+ * as it; or tables of similar size within one window: at least `threshold`, the largest at most twice
+ * as large as the average of the smaller ones; or, where a quarter of all that is stored is
  * garbage, those that have most of it with all that has to come along for it to go. `chosen` receives
  * at most FL_COMPACTION_INPUTS_MAX numbers of tables; *chosen_count is 0 where there is nothing to do.
  */

@@ -1,5 +1,5 @@
 /*
- * The policy: size-tiered inside time windows, and garbage.
+ * The policy: what is overwritten, size-tiered inside time windows, and garbage.
  *
  * Tables of similar size are merged, so a record is rewritten about log2(n) times while its window
  * is young; when a window falls into a wider one, its tables become candidates there. What a merge
@@ -22,7 +22,8 @@ struct unit {
     struct fl_window_id window;
     uint64_t bytes, file_size, id; /* id: of its first table */
     size_t tables;
-    flowdb_slice max_key;
+    flowdb_slice min_key, max_key;
+    int64_t min_ts, max_ts;
     bool full;
 };
 
@@ -142,8 +143,15 @@ static size_t make_units(const struct fl_compaction_policy *policy, struct place
         size_t at = full ? find_unit(units, first, made, table) : made;
         struct unit *unit = &units[at];
         if (at == made)
-            *unit = (struct unit){
-                .number = made++, .window = places[i].window, .id = table->id, .full = full};
+            *unit = (struct unit){.number = made++,
+                                  .window = places[i].window,
+                                  .id = table->id,
+                                  .min_key = table->min_key,
+                                  .min_ts = table->min_ts,
+                                  .max_ts = table->max_ts,
+                                  .full = full};
+        unit->min_ts = FL_MIN(unit->min_ts, table->min_ts);
+        unit->max_ts = FL_MAX(unit->max_ts, table->max_ts);
         unit->bytes += table->bytes;
         unit->file_size += table->file_size;
         unit->max_key = table->max_key;
@@ -152,6 +160,71 @@ static size_t make_units(const struct fl_compaction_policy *policy, struct place
     }
     qsort(units, made, sizeof *units, compare_units);
     return made;
+}
+
+/* -------------------------------------------------------------------------------------- overwritten -- */
+
+/* Of the largest unit's file bytes, those that lie over it may be one part in so many. */
+#define OVERWRITTEN_PART 2
+
+/* Has the unit keys of the largest one's, and times of which half are common to both? Then it was
+   written over it, for the most part: what comes in order of time lies behind it. */
+static bool lies_over(const struct unit *unit, const struct unit *largest) {
+    if (unit->max_key.size == 0 || largest->max_key.size == 0 ||
+        fl_slice_compare(unit->min_key, largest->max_key) > 0 ||
+        fl_slice_compare(largest->min_key, unit->max_key) > 0)
+        return false;
+    double common = (double)FL_MIN(unit->max_ts, largest->max_ts) -
+                    (double)FL_MAX(unit->min_ts, largest->min_ts);
+    double span = FL_MIN((double)unit->max_ts - (double)unit->min_ts,
+                         (double)largest->max_ts - (double)largest->min_ts);
+    return common >= 0 && common >= span / 2;
+}
+
+/* The tables of the units from `first` to `end` that lie over the last of them, and its own; 0 where they are
+   too few to matter or too many to be merged. */
+static size_t choose_over(const struct fl_compaction_policy *policy, const struct unit *first,
+                          const struct unit *end, const struct place *places, size_t count,
+                          const struct fl_compaction_table *tables, size_t *chosen) {
+    const struct unit *largest = end - 1;
+    uint64_t over = 0;
+    size_t units = 1, found = 0, all = largest->tables;
+    for (const struct unit *unit = first; unit < largest; unit++) {
+        bool counts = lies_over(unit, largest);
+        over += counts ? unit->file_size : 0;
+        units += counts;
+        all += counts ? unit->tables : 0;
+    }
+    if (units < policy->threshold || over < largest->file_size / OVERWRITTEN_PART ||
+        all > FL_COMPACTION_INPUTS_MAX || over + largest->file_size > policy->budget)
+        return 0;
+    for (const struct unit *unit = first; unit < end; unit++) {
+        for (size_t i = 0; i < count && (unit == largest || lies_over(unit, largest)); i++) {
+            if (places[i].unit == unit->number)
+                chosen[found++] = (size_t)(places[i].table - tables);
+        }
+    }
+    return found;
+}
+
+/*
+ * Tiers alone let what is overwritten take up to twice its room, and more while what was flushed last
+ * is not compressed as well as the rest. Where the largest unit of a window, in which what is written
+ * again and again has come together, has half of its size lying over it, both are merged.
+ */
+static size_t choose_overwritten(const struct fl_compaction_policy *policy,
+                                 const struct unit *units, size_t unit_count,
+                                 const struct place *places, size_t count,
+                                 const struct fl_compaction_table *tables, size_t *chosen) {
+    size_t found = 0;
+    for (size_t first = 0, end; first < unit_count && found == 0; first = end) {
+        end = first + 1;
+        while (end < unit_count && compare_windows(units[first].window, units[end].window) == 0)
+            end++;
+        if (units[end - 1].bytes > policy->small_bytes)
+            found = choose_over(policy, units + first, units + end, places, count, tables, chosen);
+    }
+    return found;
 }
 
 /* ----------------------------------------------------------------------------------- similar size -- */
@@ -313,7 +386,9 @@ flowdb_status fl_compaction_choose(const struct fl_alloc *alloc,
     flowdb_status status = place_tables(alloc, policy, tables, count, &places, &units, &unit_count);
     if (status != FLOWDB_OK)
         return status;
-    *chosen_count = choose_similar(policy, units, unit_count, places, count, tables, chosen);
+    *chosen_count = choose_overwritten(policy, units, unit_count, places, count, tables, chosen);
+    if (*chosen_count == 0)
+        *chosen_count = choose_similar(policy, units, unit_count, places, count, tables, chosen);
     fl_release(alloc, places);
     if (*chosen_count == 0)
         *chosen_count = choose_garbage(policy, tables, count, chosen);

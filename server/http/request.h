@@ -68,7 +68,7 @@ struct fl_http_request {
     struct fl_http_params params;
     /* Headers; valid as long as the request. */
     flowdb_slice accept, if_none_match;
-    uint64_t body_size;  /* bytes of the body so far, decompressed */
+    uint64_t body_size; /* bytes of the body so far, decompressed */
     int socket; /* the connection's, to end it from another thread; never to read or write */
     struct fl_http_reply reply;
     void *state; /* the handler's own */

@@ -42,6 +42,7 @@ extern const struct fl_http_handler fl_api_health;
 extern const struct fl_http_handler fl_api_ready;
 extern const struct fl_http_handler fl_api_stats;
 extern const struct fl_http_handler fl_api_metrics;
+extern const struct fl_http_handler fl_api_description;
 extern const struct fl_http_handler fl_api_write;
 extern const struct fl_http_handler fl_api_write_binary;
 extern const struct fl_http_handler fl_api_query;

@@ -31,6 +31,7 @@ const struct fl_http_route fl_api_routes[] = {
     {"/ready", FL_HTTP_GET, 0, 0, &fl_api_ready, FL_HTTP_NEEDS_NOTHING},
     {"/stats", FL_HTTP_GET, 0, 0, &fl_api_stats, FL_HTTP_NEEDS_FIGURES},
     {"/metrics", FL_HTTP_GET, 0, 0, &fl_api_metrics, FL_HTTP_NEEDS_FIGURES},
+    {"/openapi.json", FL_HTTP_GET, 0, 0, &fl_api_description, FL_HTTP_NEEDS_KEY},
     {FL_API_PAGE, FL_HTTP_GET, 0, 0, &fl_api_page, FL_HTTP_NEEDS_NOTHING},
     PAGE_FILE("client.js"),
     PAGE_FILE("dom.js"),

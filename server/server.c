@@ -93,13 +93,25 @@ static void claim_standard_streams(void) {
         close(fd);
 }
 
-/* As many descriptors as the system grants: each connection takes one, and so does each table. */
-static void raise_file_limit(void) {
+/*
+ * As many descriptors as the system grants: each connection takes one, and so does each table. A
+ * quarter is left to the database, or clients could take them all.
+ */
+static void divide_files(struct server *server) {
+    char granted[24];
     struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &files);
-    }
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return;
+    files.rlim_cur = files.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &files) != 0 ||
+        files.rlim_max - files.rlim_max / 4 >= server->limits.max_connections)
+        return;
+    server->limits.max_connections = (unsigned)(files.rlim_max - files.rlim_max / 4);
+    snprintf(granted, sizeof granted, "%u", server->limits.max_connections);
+    log_line(server, FLOWDB_LOG_WARN,
+             "the system grants fewer descriptors than max_connections wants: there are as many "
+             "connections at most as is said here",
+             "max_connections", granted);
 }
 
 static bool open_engine(struct server *server) {
@@ -359,6 +371,10 @@ static struct fl_limits limits_of(const struct fl_config *config) {
     limits.max_key_bytes = (size_t)config->max_key_bytes;
     limits.max_value_bytes = (size_t)config->max_value_bytes;
     limits.max_connections = (unsigned)config->max_connections;
+    limits.max_connections_per_ip = (unsigned)config->max_connections_per_ip;
+    limits.idle_timeout_secs = (unsigned)config->idle_timeout_secs;
+    limits.header_timeout_secs = (unsigned)config->header_timeout_secs;
+    limits.min_body_bytes_per_sec = config->min_body_bytes_per_sec;
     limits.http_threads = (unsigned)config->http_threads;
     return limits;
 }
@@ -375,7 +391,7 @@ int fl_server_run(const struct fl_options *options, const struct fl_config *conf
                             .limits = limits_of(config),
                             .signals = -1};
     claim_standard_streams();
-    raise_file_limit();
+    divide_files(&server);
     fl_options_unknown_variables(warn_of_variable, &server);
     prepare_notify(&server);
     bool ok = take_signals(&server) && prepare_access(&server) && load_tls(&server) &&

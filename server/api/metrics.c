@@ -165,6 +165,11 @@ static void append_http(struct fl_output *output, const struct fl_http_service *
                   figures->http_requests_active);
     append_number(output, "flowdb_http_connections", "gauge", "Open connections.",
                   figures->http_connections);
+    append_head(output, "flowdb_http_connections_cut_total", "counter",
+                "Connections that the server ended: too slow, idle or too many.");
+    for (unsigned cut = 0; cut < FL_HTTP_CUTS; cut++)
+        fl_output_format(output, "flowdb_http_connections_cut_total{reason=\"%s\"} %" PRIu64 "\n",
+                         fl_http_cut_name(cut), fl_http_meter_read(&service->meters->cuts[cut]));
     append_number(output, "flowdb_http_request_bytes_total", "counter",
                   "Bytes of requests' bodies, as they arrived.", figures->http_bytes_in);
     append_number(output, "flowdb_http_response_bytes_total", "counter",

@@ -26,6 +26,9 @@ struct fl_config {
     uint64_t max_body_bytes, max_batch_records, max_key_bytes, max_value_bytes;
     uint64_t http_threads; /* 0: as many as there are cores, two at the least */
     uint64_t max_connections;
+    uint64_t max_connections_per_ip; /* 0: as many as there may be at all */
+    uint64_t idle_timeout_secs, header_timeout_secs;
+    uint64_t min_body_bytes_per_sec; /* 0: any rate */
     uint64_t request_timeout_secs;
     struct fl_texts cors_origins, allowed_hosts;
     bool public_metrics;

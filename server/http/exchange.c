@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "http/answer.h"
+#include "http/connections.h"
 #include "http/gzip.h"
 #include "http/headers.h"
 
@@ -113,6 +114,7 @@ static bool accept_headers(struct exchange *exchange, struct MHD_Connection *con
 static enum MHD_Result send_reply(struct fl_http_exchanges *exchanges, struct exchange *exchange,
                                   struct MHD_Connection *connection) {
     struct fl_http_reply *reply = &exchange->request.reply;
+    fl_http_connection_enter(connection, FL_HTTP_ANSWERED);
     if (atomic_load(&exchanges->draining))
         reply->close = true;
     exchanges->service.answered(&exchange->request);
@@ -148,6 +150,7 @@ static enum MHD_Result begin_exchange(struct fl_http_exchanges *exchanges,
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     fl_http_headers_read(connection, &headers);
     exchange->answer.takes_gzip = headers.takes_gzip;
+    fl_http_connection_enter(connection, FL_HTTP_BODY);
     if (accept_headers(exchange, connection, head, &headers))
         return MHD_YES;
     exchange->refused = true;
@@ -266,8 +269,10 @@ enum MHD_Result fl_http_exchange_advance(void *context, struct MHD_Connection *c
     if (*body_size > 0) {
         size_t size = *body_size;
         *body_size = 0;
+        fl_http_connection_progress(connection, exchange->body_received + size);
         return take_body(exchange, body, size);
     }
+    fl_http_connection_enter(connection, FL_HTTP_ANSWERED);
     if (!exchange->refused && !atomic_load(&exchange->worked) &&
         finish_elsewhere(exchanges, exchange))
         return MHD_YES;
@@ -313,11 +318,11 @@ void fl_http_exchange_completed(void *context, struct MHD_Connection *connection
                                 enum MHD_RequestTerminationCode how) {
     struct fl_http_exchanges *exchanges = context;
     struct exchange *exchange = *state;
-    (void)connection;
     (void)how;
     if (exchange == NULL || *state == &malformed_target)
         return;
     *state = NULL;
+    fl_http_connection_enter(connection, FL_HTTP_AWAITED);
     meter(exchange);
     if (exchange->begun && exchange->request.route->handler->release != NULL)
         exchange->request.route->handler->release(&exchange->request);

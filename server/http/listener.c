@@ -43,13 +43,20 @@ static unsigned thread_count(const struct fl_limits *limits) {
     return cores > 2 ? (unsigned)cores : 2;
 }
 
-/* An MHD_NotifyConnectionCallback. */
-static void notify_connection(void *context, struct MHD_Connection *connection,
-                              void **socket_context, enum MHD_ConnectionNotificationCode what) {
-    struct fl_http_listener *listener = context;
-    fl_http_meters_connection(listener->exchanges.service.meters,
-                              what == MHD_CONNECTION_NOTIFY_STARTED);
-    fl_http_connections_notify(&listener->connections, connection, socket_context, what);
+/*
+ * libmicrohttpd keeps a limit per thread, and lets nobody in once it is reached. connections.c keeps
+ * one for all, and lets go of others; what it let go of is still open for a moment.
+ */
+static unsigned library_connections_max(const struct fl_limits *limits) {
+    enum { CLOSING = 16 };
+    return thread_count(limits) * (limits->max_connections + CLOSING);
+}
+
+/* Its own timer is for what nobody watches: a client that takes nothing of its answer. What a client
+   sends or does not is watched with a finer eye (pace.h), which is to come first. */
+static unsigned library_timeout_secs(const struct fl_limits *limits) {
+    enum { LATER = 5 };
+    return limits->idle_timeout_secs + LATER;
 }
 
 static struct MHD_Daemon *start_daemon(struct fl_http_listener *listener, int listen_fd,
@@ -59,10 +66,11 @@ static struct MHD_Daemon *start_daemon(struct fl_http_listener *listener, int li
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_LISTEN_SOCKET, listen_fd, NULL},
         {MHD_OPTION_THREAD_POOL_SIZE, thread_count(limits), NULL},
-        {MHD_OPTION_CONNECTION_LIMIT, limits->max_connections, NULL},
-        {MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_timeout_secs, NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, library_connections_max(limits), NULL},
+        {MHD_OPTION_CONNECTION_TIMEOUT, library_timeout_secs(limits), NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
-        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)notify_connection, listener},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)fl_http_connections_notify,
+         &listener->connections},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)fl_http_exchange_check_target, NULL},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)fl_http_exchange_keep_escapes, NULL},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)fl_http_exchange_completed, &listener->exchanges},
@@ -77,13 +85,26 @@ static struct MHD_Daemon *start_daemon(struct fl_http_listener *listener, int li
                             options, MHD_OPTION_END);
 }
 
+static bool start_watching(struct fl_http_connections *connections,
+                           const struct fl_http_service *service) {
+    const struct fl_limits *limits = &service->limits;
+    connections->pace =
+        (struct fl_http_pace_limits){.idle_us = (int64_t)limits->idle_timeout_secs * 1000000,
+                                     .patience_us = (int64_t)limits->header_timeout_secs * 1000000,
+                                     .body_bytes_per_sec = limits->min_body_bytes_per_sec};
+    connections->most = limits->max_connections;
+    connections->most_per_address = limits->max_connections_per_ip;
+    connections->meters = service->meters;
+    return fl_http_connections_start(connections);
+}
+
 bool fl_http_listener_start(struct fl_http_address *address, const struct fl_http_service *service,
                             const struct fl_http_tls *tls, struct fl_http_listener **listener,
                             char *reason, size_t reason_size) {
     struct fl_http_listener *made = calloc(1, sizeof *made);
     int listen_fd = -1;
     bool fine = made != NULL && fl_http_workers_init(&made->exchanges.workers);
-    if (fine && !fl_http_connections_init(&made->connections)) {
+    if (fine && !start_watching(&made->connections, service)) {
         fl_http_workers_deinit(&made->exchanges.workers);
         fine = false;
     }
@@ -138,7 +159,7 @@ void fl_http_listener_stop(struct fl_http_listener *listener) {
         fl_http_connections_end(&listener->connections);
         MHD_stop_daemon(listener->daemon);
     }
-    fl_http_connections_deinit(&listener->connections);
+    fl_http_connections_stop(&listener->connections);
     fl_http_workers_deinit(&listener->exchanges.workers);
     if (listener->exchanges.idle_event >= 0)
         close(listener->exchanges.idle_event);

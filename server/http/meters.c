@@ -64,6 +64,16 @@ void fl_http_meters_connection(struct fl_http_meters *meters, bool begun) {
     add(begun ? &meters->connections_begun : &meters->connections_ended, 1);
 }
 
+const char *fl_http_cut_name(unsigned cut) {
+    static const char *const names[FL_HTTP_CUTS] = {"slow_headers", "slow_body", "idle",
+                                                    "max_connections", "max_connections_per_ip"};
+    return names[cut];
+}
+
+void fl_http_meters_cut(struct fl_http_meters *meters, enum fl_http_cut why) {
+    add(&meters->cuts[why], 1);
+}
+
 int64_t fl_http_meters_now_us(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

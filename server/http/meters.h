@@ -23,6 +23,17 @@ extern const unsigned fl_http_meter_statuses[FL_HTTP_STATUSES];
 /* Upper bounds in microseconds; UINT64_MAX for the last. */
 extern const uint64_t fl_http_meter_bounds_us[FL_HTTP_LATENCY_BUCKETS];
 
+/* Why a connection was ended by the server. */
+enum fl_http_cut {
+    FL_HTTP_CUT_SLOW_HEADERS,
+    FL_HTTP_CUT_SLOW_BODY,
+    FL_HTTP_CUT_IDLE,
+    FL_HTTP_CUT_TOO_MANY,
+    FL_HTTP_CUT_TOO_MANY_OF_ADDRESS,
+    FL_HTTP_CUTS
+};
+const char *fl_http_cut_name(unsigned cut);
+
 /* Of one path; of unknown ones together. */
 struct fl_http_meter {
     _Atomic uint64_t answers[FL_HTTP_METHODS][FL_HTTP_STATUSES];
@@ -35,6 +46,7 @@ struct fl_http_meters {
     _Atomic uint64_t begun, ended, rejected;
     _Atomic uint64_t bytes_in, bytes_out; /* of bodies, as they went over the wire */
     _Atomic uint64_t connections_begun, connections_ended;
+    _Atomic uint64_t cuts[FL_HTTP_CUTS];
     struct fl_http_meter routes[]; /* as in the route table; the last one is of unknown paths */
 };
 
@@ -54,6 +66,7 @@ void fl_http_meters_destroy(struct fl_http_meters *meters); /* NULL is fine */
 void fl_http_meters_begin(struct fl_http_meters *meters);
 void fl_http_meters_end(struct fl_http_meters *meters, const struct fl_http_metered *request);
 void fl_http_meters_connection(struct fl_http_meters *meters, bool begun);
+void fl_http_meters_cut(struct fl_http_meters *meters, enum fl_http_cut why);
 
 static inline uint64_t fl_http_meter_read(const _Atomic uint64_t *counter) {
     return atomic_load_explicit(counter, memory_order_relaxed);

@@ -151,7 +151,7 @@ export function startFigures() {
     const tiles = TILES.map((definition) => new Tile(definition));
     const list = $("tiles");
     let before = null;
-    let beforeAt = 0;
+    let beforeAt = -Infinity;
     list.append(...tiles.map((tile) => tile.element));
     poll(async () => {
         try {
@@ -159,6 +159,9 @@ export function startFigures() {
             reached();
             const now = await call("stats", {timeout: 5000});
             const at = performance.now();
+            if (at - beforeAt < 1000) {
+                return; /* asked for in between: too short for a rate */
+            }
             if (before !== null && now.uptime_secs < before.uptime_secs) {
                 before = null; /* another process */
             }

@@ -82,6 +82,9 @@ export function localTime(us) {
         `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}${fraction(micros)}`;
 }
 
+/* "2014-07-01 08:00". */
+export const minute = (us) => localTime(us)?.slice(0, 16) ?? String(us);
+
 /* The time alone where it is today's. */
 export function recently(us) {
     const full = localTime(us);

@@ -6,6 +6,9 @@ import {KeyWanted, Refusal, Unreachable, call} from "./client.js";
 /* A task may take one part in this many of the time. */
 const SHARE = 20;
 
+/* What a task returns that is not to be done again before pollAllNow(). */
+const STOP = Symbol("stop");
+
 const polls = new Set();
 
 class Poll {
@@ -25,15 +28,15 @@ class Poll {
         }
         this.running = true;
         const begun = performance.now();
+        let goesOn = true;
         try {
-            await this.task();
+            goesOn = await this.task() !== STOP;
         } finally {
             this.running = false;
             const took = performance.now() - begun;
             /* While the key is asked for, time passes that is nobody's work. */
             const rest = Math.max(this.interval - took, Math.min(took * SHARE, 10 * this.interval));
-            clearTimeout(this.timer);
-            this.timer = setTimeout(() => this.run(), rest);
+            this.timer = goesOn ? setTimeout(() => this.run(), rest) : null;
         }
     }
 }
@@ -68,10 +71,13 @@ export function follow(id, path, seconds, show) {
             section.hidden = false;
             section.classList.remove("stale");
             say(problem, "");
+            return null;
         } catch (caught) {
             if (caught instanceof Refusal && (caught.status === 404 || caught.status === 405)) {
                 section.hidden = true;
-            } else if (caught instanceof Refusal || caught instanceof KeyWanted) {
+                return STOP;
+            }
+            if (caught instanceof Refusal || caught instanceof KeyWanted) {
                 section.classList.add("stale");
                 say(problem, caught.message);
             } else if (caught instanceof Unreachable) {
@@ -79,6 +85,7 @@ export function follow(id, path, seconds, show) {
             } else {
                 throw caught;
             }
+            return null;
         }
     }, seconds);
 }

@@ -1,9 +1,6 @@
 #include "udp/receiver.h"
 
 #include <errno.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -14,13 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "udp/replay.h"
-
 enum {
     PACKETS = 64,            /* received at a time */
     SOCKET_BUFFER = 8 << 20, /* asked for; the system may grant less */
     CONTROL_ROOM = 64,
-    STALE_SECS = 300,
     WARN_EVERY_SECS = 60
 };
 
@@ -36,8 +30,7 @@ struct fl_udp_receiver {
     bool running;
     struct counters counts;
     /* the thread's own */
-    int64_t started_us;
-    struct fl_replay replay;
+    struct fl_udp_gate gate;
     flowdb_batch *batch;
     size_t batched_packets;
     struct fl_written batched; /* what of it is counted once it is committed */
@@ -48,27 +41,6 @@ struct fl_udp_receiver {
     struct iovec parts[PACKETS];
     uint8_t controls[PACKETS][CONTROL_ROOM];
 };
-
-const char *fl_udp_drop_name(unsigned drop) {
-    switch (drop) {
-    case FL_UDP_UNSIGNED:
-        return "unsigned";
-    case FL_UDP_BAD_MAC:
-        return "bad_mac";
-    case FL_UDP_STALE:
-        return "stale";
-    case FL_UDP_REPLAY:
-        return "replay";
-    case FL_UDP_OVERSIZE:
-        return "oversize";
-    case FL_UDP_ENGINE:
-        return "engine";
-    case FL_UDP_KERNEL:
-        return "kernel";
-    default:
-        return fl_frame_fault_name((enum fl_frame_fault)drop);
-    }
-}
 
 static int64_t now_us(void) {
     struct timespec now;
@@ -87,50 +59,16 @@ static void drop(struct fl_udp_receiver *receiver, unsigned why, uint64_t packet
                                  packets);
 }
 
-/* ---------------------------------------------------------------------------- authentication -- */
-
-/* The mac is over the frame with the mac's own bytes zeroed; `frame` is left so. */
-static bool has_right_mac(const struct fl_udp_receiver *receiver, uint8_t *frame, size_t size,
-                          uint8_t mac[FL_FRAME_MAC_SIZE]) {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    const char *key = receiver->config.key;
-    memcpy(mac, frame + FL_FRAME_MAC, FL_FRAME_MAC_SIZE);
-    memset(frame + FL_FRAME_MAC, 0, FL_FRAME_MAC_SIZE);
-    return HMAC(EVP_sha256(), key, (int)strlen(key), frame, size, digest, NULL) != NULL &&
-           CRYPTO_memcmp(digest, mac, FL_FRAME_MAC_SIZE) == 0;
-}
-
-/* FL_FRAME_FINE, or why the frame is not taken. Where no key is set all are. */
-static unsigned authenticate(struct fl_udp_receiver *receiver, const struct fl_frame_head *head,
-                             uint8_t *frame, size_t size) {
-    uint8_t mac[FL_FRAME_MAC_SIZE];
-    if (receiver->config.key[0] == '\0')
-        return FL_FRAME_FINE;
-    if (head->version != 2)
-        return FL_UDP_UNSIGNED;
-    if (!has_right_mac(receiver, frame, size, mac))
-        return FL_UDP_BAD_MAC;
-    int64_t now = now_us(), most = (int64_t)STALE_SECS * 1000000;
-    if (head->sent_at < receiver->started_us || head->sent_at < now - most ||
-        head->sent_at > now + most)
-        return FL_UDP_STALE;
-    return fl_replay_check(&receiver->replay, mac, now) == FL_REPLAY_NEW ? (unsigned)FL_FRAME_FINE
-                                                                         : (unsigned)FL_UDP_REPLAY;
-}
-
 /* ---------------------------------------------------------------------------------- packets -- */
 
 static void take_packet(struct fl_udp_receiver *receiver, const struct mmsghdr *message) {
     uint8_t *frame = message->msg_hdr.msg_iov->iov_base;
     size_t size = message->msg_len;
-    struct fl_frame_head head = {0};
     unsigned why = FL_UDP_OVERSIZE;
     add(&receiver->counts.packets, 1);
     add(&receiver->counts.bytes, size);
-    if (size <= receiver->config.max_packet_size && (message->msg_hdr.msg_flags & MSG_TRUNC) == 0)
-        why = fl_frame_check(frame, size, receiver->config.limits, &head);
-    if (why == FL_FRAME_FINE)
-        why = authenticate(receiver, &head, frame, size);
+    if ((message->msg_hdr.msg_flags & MSG_TRUNC) == 0)
+        why = fl_udp_gate_check(&receiver->gate, frame, size, now_us());
     if (why == FL_FRAME_FINE &&
         fl_frame_add(frame, size, receiver->config.limits, now_us(), receiver->batch,
                      &receiver->batched.expired) != FLOWDB_OK)
@@ -252,7 +190,11 @@ bool fl_udp_receiver_start(struct fl_http_address *address, const struct fl_udp_
         return false;
     }
     made->config = *config;
-    made->started_us = made->replay.turned_at_us = now_us();
+    made->gate = (struct fl_udp_gate){.key = config->key,
+                                      .max_packet_size = config->max_packet_size,
+                                      .limits = config->limits,
+                                      .started_us = now_us()};
+    made->gate.replay.turned_at_us = made->gate.started_us;
     made->stop_event = eventfd(0, EFD_CLOEXEC);
     made->fd = open_socket(address);
     made->batch = flowdb_batch_create();
@@ -285,7 +227,7 @@ void fl_udp_receiver_stop(struct fl_udp_receiver *receiver) {
     if (receiver->stop_event >= 0)
         close(receiver->stop_event);
     flowdb_batch_destroy(receiver->batch);
-    fl_replay_deinit(&receiver->replay);
+    fl_udp_gate_deinit(&receiver->gate);
     free(receiver->memory);
     free(receiver);
 }

@@ -10,22 +10,8 @@
 
 #include "api/counters.h"
 #include "http/address.h"
-#include "ingest/frame.h"
 #include "logger.h"
-
-/* Why a datagram was not stored; the faults of a frame come first. */
-enum fl_udp_drop {
-    FL_UDP_UNSIGNED = FL_FRAME_FAULTS, /* version 1 where a key is set */
-    FL_UDP_BAD_MAC,
-    FL_UDP_STALE,  /* sent too long ago, too far ahead, or before the server started */
-    FL_UDP_REPLAY, /* taken before */
-    FL_UDP_OVERSIZE,
-    FL_UDP_ENGINE, /* the database refused it */
-    FL_UDP_KERNEL, /* no room in the socket's buffer */
-    FL_UDP_DROPS
-};
-
-const char *fl_udp_drop_name(unsigned drop);
+#include "udp/gate.h"
 
 struct fl_udp_counts {
     uint64_t packets,

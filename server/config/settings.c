@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "config/config.h"
+#include "text/utf8.h"
 
 enum kind {
     KIND_TEXT,
@@ -377,8 +378,10 @@ bool fl_config_add(struct fl_config *config, size_t setting, const char *text, c
 
 /* ---------------------------------------------------------------------------------- printing -- */
 
-/* As a TOML basic string. */
+/* As a TOML basic string. The environment may hold what is not UTF-8, which TOML has no way to write:
+   then U+FFFD stands for each such byte. */
 static void print_text(const char *text) {
+    bool utf8 = fl_utf8_valid(text, strlen(text));
     putchar('"');
     for (; *text != '\0'; text++) {
         unsigned char byte = (unsigned char)*text;
@@ -386,6 +389,8 @@ static void print_text(const char *text) {
             printf("\\%c", byte);
         else if (byte < 0x20 || byte == 0x7f)
             printf("\\u%04X", byte);
+        else if (byte >= 0x80 && !utf8)
+            printf("\xef\xbf\xbd");
         else
             putchar(byte);
     }

@@ -58,7 +58,8 @@ bool fl_http_auth_set(struct fl_http_auth *auth, char *const *keys, size_t count
     size_t all = count + reading_count;
     struct key *made = all > 0 ? calloc(all, sizeof *made) : NULL;
     if ((all > 0 && made == NULL) || !digest_keys(keys, count, FL_HTTP_EVERYTHING, made) ||
-        !digest_keys(reading_keys, reading_count, FL_HTTP_READING, made + count)) {
+        (reading_count > 0 &&
+         !digest_keys(reading_keys, reading_count, FL_HTTP_READING, made + count))) {
         free(made);
         return false;
     }
@@ -117,8 +118,8 @@ flowdb_slice fl_http_auth_key(flowdb_slice authorization, struct fl_output *deco
         return none;
     *basic = true;
     size_t size = decoded->size - before;
-    const char *pair = decoded->data + before;
-    const char *colon = size > 0 ? memchr(pair, ':', size) : NULL;
+    const char *pair = size > 0 ? decoded->data + before : "";
+    const char *colon = memchr(pair, ':', size);
     if (colon == NULL)
         return none;
     return flowdb_bytes(colon + 1, size - (size_t)(colon + 1 - pair));

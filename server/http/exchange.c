@@ -70,6 +70,7 @@ static char *cors_of(const struct fl_http_origins *origins,
 /* What a browser asks before it sends what a form could not. Always false: there is no handler. */
 static bool answer_preflight(struct exchange *exchange) {
     struct fl_http_reply *reply = &exchange->request.reply;
+    fl_http_reply_deinit(reply); /* no route has OPTIONS, and that was refused */
     reply->status = 204;
     exchange->answer.preflight = true;
     return false;

@@ -24,7 +24,7 @@ static flowdb_slice name_of(flowdb_slice host) {
 static bool is_address(flowdb_slice name) {
     char text[64];
     unsigned char address[16];
-    if (name.size >= sizeof text)
+    if (name.size == 0 || name.size >= sizeof text)
         return false;
     memcpy(text, name.data, name.size);
     text[name.size] = '\0';

@@ -120,7 +120,7 @@ void fl_json_string(struct fl_json_writer *writer, flowdb_slice text) {
     enum { PIECE = 4096, LONGEST_ESCAPE = 6 };
     struct fl_output *output = writer->output;
     const unsigned char *at = text.data;
-    const unsigned char *end = at + text.size;
+    const unsigned char *end = text.size > 0 ? at + text.size : at;
     separate(writer);
     fl_output_append(output, "\"", 1);
     while (at < end) {

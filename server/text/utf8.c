@@ -4,7 +4,7 @@
 
 bool fl_utf8_valid(const void *bytes, size_t size) {
     const uint8_t *at = bytes;
-    const uint8_t *end = at + size;
+    const uint8_t *end = size > 0 ? at + size : at; /* there may be no bytes to point to */
     struct fl_utf8 utf8 = {0};
     while (at < end) {
         uint64_t word;

@@ -117,6 +117,7 @@ packages:
 
 test-packages:
 	@scripts/install-packages library server tests
+	@scripts/unpack-packages build/tools clients
 
 # The tests are left out until `make test` asks for them: to run and to install needs no framework.
 $(RELEASE)/build.ninja: | packages

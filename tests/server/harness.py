@@ -18,6 +18,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import unittest
@@ -268,6 +269,16 @@ class Connection:
             body = body.encode()
         self.send_request(method, target, body, headers)
         return self.read_response(method)
+
+
+def need(program):
+    """The path of a program that a whole file of tests is about. Without it ctest says that the file was
+    skipped."""
+    path = shutil.which(program)
+    if path is None:
+        print(f"SKIPPED: {program} is not installed; make test-packages brings it")
+        sys.exit(77)
+    return path
 
 
 def query_string(**parameters):

@@ -4,18 +4,13 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import socket
-import subprocess
 import sys
 import threading
 import time
 import unittest
-import urllib.error
-import urllib.parse
-import urllib.request
 
-from harness import DEADLINE, ServerTest, frame, prepare_child, record_bytes
+from harness import DEADLINE, ServerTest, frame, record_bytes
 
 SOURCE = pathlib.Path(os.environ["FLOWDB_SOURCE_DIR"])
 sys.path.insert(0, str(SOURCE / "tests" / "format" / "metrics"))
@@ -139,14 +134,6 @@ class Figures(Observing):
         stats = self.stats()
         self.assertEqual((stats["udp_packets_received"], stats["udp_packets_dropped"]), (4, 3))
 
-    @unittest.skipUnless(shutil.which("promtool"), "promtool is not installed")
-    def test_promtool_finds_no_fault(self):
-        self.request("GET", "/query")
-        self.metrics()
-        result = subprocess.run(["promtool", "check", "metrics"], input=self.text, text=True,
-                                capture_output=True, check=False)
-        self.assertEqual((result.stdout + result.stderr, result.returncode), ("", 0))
-
 
 class Ready(Observing):
     starts_server = False
@@ -212,58 +199,6 @@ class AccessLog(Observing):
         self.server.wait_for_line('method="POST" path="/write" status="200"')
         self.server.wait_for_line('method="other" path="unknown" status="405"')
         self.assertNotIn("FORGED", "\n".join(self.server.log))
-
-
-@unittest.skipUnless(shutil.which("prometheus"), "prometheus is not installed")
-class Prometheus(Observing):
-    arguments = ("--api-key", KEY)
-
-    def test_it_scrapes_with_a_bearer_token(self):
-        port = self.start_prometheus()
-        deadline = time.monotonic() + DEADLINE
-        while (value := self.value_of(port, "flowdb_http_requests_total")) is None:
-            self.assertLess(time.monotonic(), deadline, self.targets(port))
-            self.assertIsNone(self.process.poll())
-            threading.Event().wait(0.1)
-        self.assertGreater(float(value), 0)
-        self.assertEqual(self.value_of(port, 'up{job="flowdb"}'), "1")
-        self.assertEqual(
-            self.value_of(port, 'flowdb_http_responses_total{path="/metrics",status="401"}'), None)
-
-    def start_prometheus(self):
-        config = os.path.join(self.folder, "prometheus.yml")
-        with open(config, "w", encoding="utf-8") as file:
-            file.write(f"""global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}
-scrape_configs:
-  - job_name: flowdb
-    authorization: {{credentials: {KEY}}}
-    static_configs: [{{targets: ["{self.server.host}:{self.server.port}"]}}]
-""")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.process = subprocess.Popen(
-            ["prometheus", f"--config.file={config}", f"--web.listen-address=127.0.0.1:{port}",
-             f"--storage.tsdb.path={self.folder}/tsdb"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            preexec_fn=lambda: prepare_child({}))
-        self.addCleanup(self.process.wait)
-        self.addCleanup(self.process.kill)
-        return port
-
-    def ask(self, port, target):
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{target}", timeout=10) as answer:
-                return json.load(answer)["data"]
-        except (OSError, urllib.error.URLError):
-            return None  # it is not up yet
-
-    def targets(self, port):
-        return self.ask(port, "/api/v1/targets")
-
-    def value_of(self, port, query):
-        data = self.ask(port, "/api/v1/query?query=" + urllib.parse.quote(query))
-        return data["result"][0]["value"][1] if data and data["result"] else None
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ class Readme(ServerTest):
         self.assertGreater(sum(bool(lines) for _, lines in steps), 3)
         for command, lines in steps:
             command = command.replace("localhost:8080", f"127.0.0.1:{self.server.port}")
-            command = command.replace("localhost/9090", f"127.0.0.1/{self.server.udp_port}")
+            command = command.replace("127.0.0.1/9090", f"127.0.0.1/{self.server.udp_port}")
             done = subprocess.run(["bash", "-c", command], cwd=SOURCE, capture_output=True,
                                   text=True, timeout=DEADLINE, check=True)
             wanted = "\n".join(lines).replace("…", "\0")

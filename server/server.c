@@ -309,7 +309,9 @@ static void reload(struct server *server) {
     fl_notify_send(&server->notify, "RELOADING=1\nMONOTONIC_USEC=%" PRIi64, now_us());
     if (fl_options_reload(server->options, &config, error)) {
         atomic_store(&server->logger.level, (int)config.log_level);
-        if (!set_keys(server, &config))
+        if (set_keys(server, &config))
+            fl_live_config_renew(server->api.live, &config);
+        else
             log_line(server, FLOWDB_LOG_ERROR, "the keys stay as they were", "reason",
                      "out of memory");
         fl_logger_write(&server->logger, FLOWDB_LOG_INFO, "configuration read again", NULL);
@@ -347,10 +349,13 @@ static void drain(const struct server *server) {
 
 static bool prepare_api(struct server *server) {
     server->api.config = server->config;
+    server->api.live = fl_live_config_create(server->config);
     server->api.counters = fl_counters_create();
     server->api.default_ttl_us = (int64_t)server->config->engine.default_ttl_secs * 1000000;
     server->api.running = fl_running_create(server->config->request_timeout_secs, &server->logger);
-    if (server->api.counters != NULL && server->api.running != NULL)
+    if (server->api.counters != NULL)
+        server->api.rates = fl_rates_create(server->api.counters);
+    if (server->api.live != NULL && server->api.rates != NULL && server->api.running != NULL)
         return true;
     log_line(server, FLOWDB_LOG_ERROR, "the server cannot be set up", "reason", "out of memory");
     return false;
@@ -411,7 +416,9 @@ int fl_server_run(const struct fl_options *options, const struct fl_config *conf
     if (server.signals >= 0)
         close(server.signals);
     fl_running_destroy(server.api.running);
+    fl_rates_destroy(server.api.rates);
     fl_counters_destroy(server.api.counters);
+    fl_live_config_destroy(server.api.live);
     fl_http_auth_destroy(server.auth);
     fl_http_meters_destroy(server.meters);
     free(server.tls.certificate);

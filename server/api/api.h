@@ -5,9 +5,9 @@
 #ifndef FL_API_API_H
 #define FL_API_API_H
 
-#include "api/counters.h"
+#include "api/rates.h"
 #include "api/running.h"
-#include "config/config.h"
+#include "config/live.h"
 #include "http/request.h"
 #include "json/json_writer.h"
 #include "udp/receiver.h"
@@ -16,10 +16,12 @@
 struct fl_api {
     flowdb *db;
     struct fl_counters *counters;
+    struct fl_rates *rates;
     struct fl_running *running;
     int64_t default_ttl_us;                 /* the engine's; 0: none */
     const struct fl_udp_receiver *receiver; /* NULL: UDP is off */
-    const struct fl_config *config;
+    const struct fl_config *config;         /* as the server was started */
+    struct fl_live_config *live;            /* as it is in force */
 };
 
 static inline const struct fl_api *fl_api_of(const struct fl_http_request *request) {
@@ -63,6 +65,8 @@ extern const struct fl_http_handler fl_api_tables;
 extern const struct fl_http_handler fl_api_events;
 extern const struct fl_http_handler fl_api_queries;
 extern const struct fl_http_handler fl_api_cancel;
+extern const struct fl_http_handler fl_api_config;
+extern const struct fl_http_handler fl_api_ingest;
 
 /*
  * The answer to a call of the engine that failed with `status`, on the thread that made it. What

@@ -4,9 +4,8 @@
 
 /* The engine's sentences name files, and a file's name may be no text: then all of it that is not ASCII
    is '?'. */
-void fl_list_text(struct fl_json_writer *writer, const char *name, const char *text) {
+void fl_list_item(struct fl_json_writer *writer, const char *text) {
     size_t size = strlen(text);
-    fl_json_member(writer, name);
     if (fl_utf8_valid(text, size)) {
         fl_json_string(writer, flowdb_bytes(text, size));
         return;
@@ -17,6 +16,11 @@ void fl_list_text(struct fl_json_writer *writer, const char *name, const char *t
     fl_json_string(writer, flowdb_bytes(ascii.data, ascii.size));
     writer->output->failed = writer->output->failed || ascii.failed;
     fl_output_deinit(&ascii);
+}
+
+void fl_list_text(struct fl_json_writer *writer, const char *name, const char *text) {
+    fl_json_member(writer, name);
+    fl_list_item(writer, text);
 }
 
 void fl_list_int(struct fl_json_writer *writer, const char *name, int64_t number) {

@@ -13,8 +13,9 @@ void fl_list_bool(struct fl_json_writer *writer, const char *name, bool value);
 void fl_list_key(struct fl_json_writer *writer, const char *name, const char *base64_name,
                  flowdb_slice key);
 
-/* {"name":[, and the end of it. */
+/* {"name":[, a text in it, and its end. */
 void fl_list_begin(struct fl_json_writer *writer, const char *name);
+void fl_list_item(struct fl_json_writer *writer, const char *text);
 void fl_list_end(struct fl_json_writer *writer);
 
 #endif

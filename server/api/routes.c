@@ -64,6 +64,8 @@ const struct fl_http_route fl_api_routes[] = {
     {"/admin/events", FL_HTTP_GET, PRECISION, 0, &fl_api_events, FL_HTTP_NEEDS_KEY},
     {"/admin/queries", FL_HTTP_GET, PRECISION, 0, &fl_api_queries, FL_HTTP_NEEDS_KEY},
     {"/admin/queries/cancel", FL_HTTP_POST, 0, 0, &fl_api_cancel, FL_HTTP_NEEDS_KEY},
+    {"/admin/config", FL_HTTP_GET, 0, 0, &fl_api_config, FL_HTTP_NEEDS_KEY},
+    {"/admin/ingest", FL_HTTP_GET, PRECISION, 0, &fl_api_ingest, FL_HTTP_NEEDS_KEY},
 };
 
 const size_t fl_api_route_count = sizeof fl_api_routes / sizeof fl_api_routes[0];

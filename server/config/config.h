@@ -57,6 +57,12 @@ bool fl_config_is_secret(size_t setting);
 /* "default", "flowdb.toml, line 3", "FLOWDB_UDP_ADDR", "--udp-addr". */
 const char *fl_config_origin(const struct fl_config *config, size_t setting);
 
+/* Its value, borrowed: a text, an integer, a boolean or a list. In place of a secret there is a text that
+   says that there is one; a list of secrets has a count and that text, but no items. */
+struct fl_value fl_config_get(const struct fl_config *config, size_t setting);
+/* Does the text have one of the secrets in it? */
+bool fl_config_reveals(const struct fl_config *config, const char *text);
+
 /* Sets it; false, with a sentence that names it and its range in `error`, where the value is none of
    its kind, or memory is out. Then it is as it was. */
 bool fl_config_set(struct fl_config *config, size_t setting, const struct fl_value *value,

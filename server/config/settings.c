@@ -376,6 +376,72 @@ bool fl_config_add(struct fl_config *config, size_t setting, const char *text, c
            note_origin(config, setting, origin, error);
 }
 
+/* ----------------------------------------------------------------------------------- reading -- */
+
+/* What stands for a secret that is set. */
+static const char hidden[] = "(not shown)";
+
+static struct fl_value value_of_text(const char *text, bool secret) {
+    return (struct fl_value){.type = FL_VALUE_TEXT,
+                             .text = secret && text[0] != '\0' ? hidden : text};
+}
+
+static struct fl_value value_of_texts(const struct fl_texts *texts, bool secret) {
+    return (struct fl_value){.type = FL_VALUE_LIST,
+                             .text = secret ? hidden : NULL,
+                             .items = secret ? NULL : (const char *const *)texts->items,
+                             .count = texts->count};
+}
+
+static struct fl_value value_of_integer(int64_t integer) {
+    return (struct fl_value){.type = FL_VALUE_INTEGER, .integer = integer};
+}
+
+struct fl_value fl_config_get(const struct fl_config *config, size_t at) {
+    const struct setting *setting = &settings[at];
+    const void *place = place_of((struct fl_config *)(uintptr_t)config, setting);
+    switch (setting->kind) {
+    case KIND_TEXT:
+        return value_of_text(*(char *const *)place, setting->secret);
+    case KIND_TEXTS:
+        return value_of_texts(place, setting->secret);
+    case KIND_BOOL:
+    case KIND_ENGINE_BOOL:
+        return (struct fl_value){.type = FL_VALUE_BOOLEAN, .boolean = *(const bool *)place};
+    case KIND_LOG_LEVEL:
+        return value_of_text(level_names[config->log_level], false);
+    case KIND_ENGINE_SYNC:
+        return value_of_text(sync_names[config->engine.wal_sync], false);
+    case KIND_ENGINE_U32:
+        return value_of_integer(*(const uint32_t *)place);
+    case KIND_ENGINE_I32:
+        return value_of_integer(*(const int32_t *)place);
+    case KIND_NUMBER:
+    case KIND_ENGINE_U64:
+        break;
+    }
+    return value_of_integer((int64_t) * (const uint64_t *)place);
+}
+
+static bool has_secret(const struct setting *setting, const void *place, const char *text) {
+    if (setting->kind == KIND_TEXT)
+        return (*(char *const *)place)[0] != '\0' && strstr(text, *(char *const *)place) != NULL;
+    const struct fl_texts *texts = place;
+    for (size_t i = 0; i < texts->count; i++)
+        if (strstr(text, texts->items[i]) != NULL)
+            return true;
+    return false;
+}
+
+bool fl_config_reveals(const struct fl_config *config, const char *text) {
+    for (size_t i = 0; i < SETTINGS; i++) {
+        const void *place = place_of((struct fl_config *)(uintptr_t)config, &settings[i]);
+        if (settings[i].secret && has_secret(&settings[i], place, text))
+            return true;
+    }
+    return false;
+}
+
 /* ---------------------------------------------------------------------------------- printing -- */
 
 /* As a TOML basic string. The environment may hold what is not UTF-8, which TOML has no way to write:
@@ -397,47 +463,24 @@ static void print_text(const char *text) {
     putchar('"');
 }
 
-static void print_texts(const struct fl_texts *texts, bool secret) {
-    putchar('[');
-    for (size_t i = 0; i < texts->count; i++) {
-        if (i > 0)
-            printf(", ");
-        print_text(secret ? "(not shown)" : texts->items[i]);
-    }
-    putchar(']');
-}
-
-static void print_value(const struct fl_config *config, const struct setting *setting) {
-    const void *place = place_of((struct fl_config *)(uintptr_t)config, setting);
-    const char *text;
-    switch (setting->kind) {
-    case KIND_TEXT:
-        text = *(char *const *)place;
-        print_text(setting->secret && text[0] != '\0' ? "(not shown)" : text);
+static void print_value(const struct fl_value *value) {
+    switch (value->type) {
+    case FL_VALUE_BOOLEAN:
+        printf("%s", value->boolean ? "true" : "false");
         break;
-    case KIND_TEXTS:
-        print_texts(place, setting->secret);
+    case FL_VALUE_INTEGER:
+        printf("%" PRId64, value->integer);
         break;
-    case KIND_NUMBER:
-    case KIND_ENGINE_U64:
-        printf("%" PRIu64, *(const uint64_t *)place);
+    case FL_VALUE_LIST:
+        putchar('[');
+        for (size_t i = 0; i < value->count; i++) {
+            printf("%s", i > 0 ? ", " : "");
+            print_text(value->items != NULL ? value->items[i] : value->text);
+        }
+        putchar(']');
         break;
-    case KIND_BOOL:
-    case KIND_ENGINE_BOOL:
-        printf("%s", *(const bool *)place ? "true" : "false");
-        break;
-    case KIND_LOG_LEVEL:
-        print_text(level_names[config->log_level]);
-        break;
-    case KIND_ENGINE_SYNC:
-        print_text(sync_names[config->engine.wal_sync]);
-        break;
-    case KIND_ENGINE_U32:
-        printf("%" PRIu32, *(const uint32_t *)place);
-        break;
-    case KIND_ENGINE_I32:
-        printf("%" PRId32, *(const int32_t *)place);
-        break;
+    default:
+        print_text(value->text);
     }
 }
 
@@ -452,8 +495,9 @@ void fl_config_print(const struct fl_config *config) {
             in_engine = true;
             name += strlen(table);
         }
+        struct fl_value value = fl_config_get(config, i);
         printf("%s = ", name);
-        print_value(config, &settings[i]);
+        print_value(&value);
         printf("  # %s\n", fl_config_origin(config, i));
     }
 }

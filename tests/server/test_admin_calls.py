@@ -1,11 +1,14 @@
-"""What a dashboard asks for: tables, events, and queries, which can be cancelled."""
+"""What a dashboard asks for: tables, events, queries, which can be cancelled, ingest and settings."""
 
 import json
 import os
+import signal
+import socket
 import time
 import unittest
+from unittest import mock
 
-from harness import DEADLINE, ServerTest
+from harness import DEADLINE, ServerTest, frame, record_bytes, run
 
 KEY, READING_KEY = "all-of-it", "only-looking"
 VALUE = "x" * 65000
@@ -223,8 +226,148 @@ class Queries(Calls):
         self.rest(reader)
 
 
+class Ingest(Calls):
+    def protocol(self, name):
+        answer = self.get("/admin/ingest")
+        return next(row for row in answer["protocols"] if row["protocol"] == name)
+
+    def test_what_came_in_is_told_by_protocol(self):
+        answer = self.get("/admin/ingest")
+        self.assertEqual([row["protocol"] for row in answer["protocols"]],
+                         ["http_json", "http_binary", "udp"])
+        self.assertEqual(answer["rejections"], [])
+        for row in answer["protocols"]:
+            self.assertEqual({value for value in row.values() if not isinstance(value, str)}, {0})
+        self.write(*({"key": "k", "ts": 1700000000 * 10**6 + ts, "value": "v"} for ts in range(600)))
+        body = frame(record_bytes(b"b", 1, b"v"), record_bytes(b"b", 2, b"v"))
+        self.request("POST", "/write/binary", body)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(frame(record_bytes(b"u", 1, b"v")), (self.server.host, self.server.udp_port))
+            self.until(lambda: self.protocol("udp")["records"] == 1, "the datagram is counted")
+        binary = self.protocol("http_binary")
+        self.assertEqual((binary["records"], binary["bytes"], binary["writes"]), (2, len(body), 1))
+        answer = self.get("/admin/ingest")
+        row = answer["protocols"][0]
+        self.assertEqual((row["records"], row["writes"], row["rejected"]), (600, 1, 0))
+        self.assertGreaterEqual(answer["window_secs"], 1)
+        self.assertAlmostEqual(row["records_per_sec"] * answer["window_secs"], 600, delta=6)
+        self.assertAlmostEqual(row["bytes_per_sec"] * answer["window_secs"], row["bytes"],
+                               delta=row["bytes"] / 100)
+
+    def test_refused_inputs_are_told_with_their_reasons(self):
+        self.request("POST", "/write", {"records": [{"key": "k", "ts": "x"}]})
+        self.request("POST", "/write?<script>%0a%22=1", "{}")
+        self.request("POST", "/write/binary", b"nonsense")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(b"nonsense", (self.server.host, self.server.udp_port))
+            self.until(lambda: self.protocol("udp")["rejected"] == 1, "the datagram is counted")
+        answer = self.get("/admin/ingest")
+        self.assertEqual([row["rejected"] for row in answer["protocols"]], [2, 1, 1])
+        udp, binary, script, plain = answer["rejections"]
+        self.assertEqual((udp["protocol"], udp["reason"]), ("udp", "bad_magic"))
+        self.assertEqual(binary["protocol"], "http_binary")
+        self.assertIn("no frame", binary["reason"])
+        self.assertEqual(script["reason"], 'unknown query parameter: <script>?"')
+        self.assertEqual(plain["protocol"], "http_json")
+        self.assertIn("records[0].ts", plain["reason"])
+        self.assertLess(abs(plain["at"] / 1e6 - time.time()), 3600)
+        self.assertNotIn(b"<script>", self.request("GET", "/admin/ingest").body)
+        self.assertEqual(self.get("/admin/ingest?precision=s")["rejections"][-1]["at"],
+                         plain["at"] // 10**6)
+
+    def test_only_the_last_are_kept(self):
+        for number in range(70):
+            self.request("POST", f"/write?parameter{number}=1", "{}")
+        answer = self.get("/admin/ingest")
+        self.assertEqual(answer["protocols"][0]["rejected"], 70)
+        self.assertEqual([rejection["reason"].split()[-1] for rejection in answer["rejections"]],
+                         [f"parameter{number}" for number in range(69, 5, -1)])
+        self.request("POST", "/write?" + "p" * 5000 + "=1", "{}")
+        self.assertLess(len(self.get("/admin/ingest")["rejections"][0]["reason"]), 160)
+
+    def test_a_key_that_went_astray_is_not_shown(self):
+        self.restart(f'api_keys = ["{KEY}"]\nread_api_keys = ["{READING_KEY}"]\n')
+        whole = [("X-API-Key", KEY)]
+        for name in (KEY, READING_KEY, f"api_key_{KEY}"):
+            response = self.request("POST", f"/write?{name}", "{}", whole)
+            self.assertIn(name, response.json["message"])  # it is told to who sent it
+        body = self.request("GET", "/admin/ingest", None, [("X-API-Key", READING_KEY)]).body
+        self.assertEqual(len(json.loads(body)["rejections"]), 3)
+        for key in (KEY, READING_KEY):
+            self.assertNotIn(key.encode(), body)
+
+
+class Settings(Calls):
+    starts_server = False
+
+    def settings(self, headers=()):
+        answer = self.get("/admin/config", headers)
+        self.assertEqual(answer["count"], len(answer["settings"]))
+        return {setting["name"]: setting for setting in answer["settings"]}
+
+    def test_each_has_its_value_and_its_origin(self):
+        with mock.patch.dict(os.environ, FLOWDB_MAX_BATCH_RECORDS="77",
+                             FLOWDB_CORS_ORIGINS="http://a,http://b"):
+            self.restart('public_metrics = true\n[engine]\nwal_sync = "always"\nzstd_level = 5\n',
+                         "--log-level", "debug")
+        found = self.settings()
+        path = os.path.join(self.folder, "flowdb.toml")
+        for name, value, origin in (
+                ("public_metrics", True, f"{path}, line 1"),
+                ("engine.wal_sync", "always", f"{path}, line 3"),
+                ("engine.zstd_level", 5, f"{path}, line 4"),
+                ("max_batch_records", 77, "FLOWDB_MAX_BATCH_RECORDS"),
+                ("cors_origins", ["http://a", "http://b"], "FLOWDB_CORS_ORIGINS"),
+                ("log_level", "debug", "--log-level"),
+                ("engine.data_dir", self.data_dir, "--data-dir"),
+                ("engine.read_only", False, "default"),
+                ("max_value_bytes", 65536, "default")):
+            self.assertEqual((found[name]["value"], found[name]["origin"]), (value, origin), name)
+        _, printed, _ = run("--print-config")
+        names = [line.split(" = ")[0] for line in printed.splitlines() if " = " in line]
+        self.assertEqual([name.removeprefix("engine.") for name in found], names)
+
+    def test_secrets_are_told_to_be_there_and_no_more(self):
+        self.restart(f'api_keys = ["{KEY}", "second-secret"]\nread_api_keys = ["{READING_KEY}"]\n'
+                     'udp_api_key = "third-secret"\n')
+        reading = [("X-API-Key", READING_KEY)]
+        body = self.request("GET", "/admin/config", None, reading).body
+        for key in (KEY, "second-secret", READING_KEY, "third-secret"):
+            self.assertNotIn(key.encode(), body)
+        found = self.settings(reading)
+        for name, value in (("api_keys", ["(not shown)"] * 2), ("read_api_keys", ["(not shown)"]),
+                            ("udp_api_key", "(not shown)")):
+            self.assertEqual((found[name]["value"], found[name]["secret"]), (value, True))
+        self.assertFalse(found["log_level"]["secret"])
+        self.restart()
+        found = self.settings()
+        self.assertEqual((found["api_keys"]["value"], found["udp_api_key"]["value"]), ([], ""))
+
+    def test_what_is_read_again_is_shown_as_it_is_now(self):
+        self.restart('log_level = "info"\nmax_batch_records = 5\n')
+        path = os.path.join(self.folder, "flowdb.toml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f'# another\napi_keys = ["{KEY}"]\nmax_batch_records = 6\nlog_level = "debug"\n')
+        self.server.signal(signal.SIGHUP)
+        self.server.wait_for_line("configuration read again")
+        headers = [("X-API-Key", KEY)]
+        found = self.settings(headers)
+        self.assertEqual((found["log_level"]["value"], found["log_level"]["origin"]),
+                         ("debug", f"{path}, line 4"))
+        self.assertEqual(found["api_keys"]["value"], ["(not shown)"])
+        self.assertEqual(found["max_batch_records"]["value"], 5)
+        self.assertEqual([name for name, setting in found.items() if setting["reloaded_by_sighup"]],
+                         ["api_keys", "read_api_keys", "log_level"])
+        with open(path, "w", encoding="utf-8") as file:
+            file.write('api_keys = ["new-key"]\n')
+        self.server.signal(signal.SIGHUP)
+        self.server.wait_for(lambda log: sum("read again" in line for line in log) == 2)
+        self.assertEqual(self.request("GET", "/admin/config", None, headers).status, 401)
+        self.settings([("X-API-Key", "new-key")])
+
+
 class Rights(Calls):
-    looking = ("tables", "events", "queries")
+    looking = ("tables", "events", "queries", "ingest", "config")
     starts_server = False
 
     def test_a_reading_key_looks_and_cancels_nothing(self):

@@ -61,6 +61,7 @@ extern const struct fl_http_handler fl_api_admin_delete;
 extern const struct fl_http_handler fl_api_checkpoint_make;
 extern const struct fl_http_handler fl_api_checkpoint_list;
 extern const struct fl_http_handler fl_api_checkpoint_remove;
+extern const struct fl_http_handler fl_api_series;
 extern const struct fl_http_handler fl_api_tables;
 extern const struct fl_http_handler fl_api_events;
 extern const struct fl_http_handler fl_api_queries;

@@ -32,19 +32,6 @@ static flowdb_status next_latest(struct fl_reading *reading, flowdb_record *reco
     }
 }
 
-/* Behind the last page's last key: a key is in the pages once, whatever was written to it since. */
-static flowdb_status skip_seen(struct fl_reading *reading, const struct fl_cursor *place) {
-    flowdb_record record;
-    flowdb_status status = flowdb_iterator_seek(reading->iterator, place->key, INT64_MIN);
-    if (status == FLOWDB_OK)
-        status = flowdb_iterator_next(reading->iterator, &record);
-    if (status != FLOWDB_OK)
-        return status == FLOWDB_DONE ? FLOWDB_OK : status;
-    return same_key(record.key, place->key)
-               ? FLOWDB_OK
-               : flowdb_iterator_seek(reading->iterator, record.key, record.ts);
-}
-
 static flowdb_status open_iterators(struct fl_reading *reading, bool latest,
                                     const struct fl_cursor *place) {
     flowdb *db = fl_api_db(reading->request);
@@ -55,7 +42,7 @@ static flowdb_status open_iterators(struct fl_reading *reading, bool latest,
     options.reverse = true;
     if (status == FLOWDB_OK && latest)
         status = flowdb_scan(db, &range, &options, &reading->finder);
-    return status == FLOWDB_OK && place != NULL ? skip_seen(reading, place) : status;
+    return status == FLOWDB_OK && place != NULL ? fl_reading_skip_key(reading, place) : status;
 }
 
 /* Both, by prefix. */

@@ -15,6 +15,8 @@ static void destroy(struct fl_http_source *source) {
     fl_running_finish(reading->running, completed ? FL_RUNNING_COMPLETED : FL_RUNNING_ABANDONED);
     flowdb_iterator_destroy(reading->iterator);
     flowdb_iterator_destroy(reading->finder);
+    if (reading->own != NULL)
+        reading->release_own(reading->own);
     fl_record_writer_deinit(&reading->writer);
     fl_output_deinit(&reading->next);
     free(reading);
@@ -44,6 +46,8 @@ static enum fl_http_fill fill_part(struct fl_reading *reading, struct fl_output 
         if (reading->stopped != FL_RUNNING_GOES_ON)
             return FL_HTTP_BROKEN;
         flowdb_status status = reading->step(reading, &record);
+        if (reading->stopped != FL_RUNNING_GOES_ON)
+            return FL_HTTP_BROKEN;
         if (status == FLOWDB_DONE)
             return finish(reading, false, output);
         if (status != FLOWDB_OK) {
@@ -155,6 +159,18 @@ void fl_reading_start(struct fl_reading *reading) {
         destroy(reply->source);
         reply->source = NULL;
     }
+}
+
+flowdb_status fl_reading_skip_key(struct fl_reading *reading, const struct fl_cursor *place) {
+    flowdb_record record;
+    flowdb_status status = flowdb_iterator_seek(reading->iterator, place->key, INT64_MIN);
+    if (status == FLOWDB_OK)
+        status = flowdb_iterator_next(reading->iterator, &record);
+    if (status != FLOWDB_OK)
+        return status == FLOWDB_DONE ? FLOWDB_OK : status;
+    bool seen = record.key.size == place->key.size &&
+                memcmp(record.key.data, place->key.data, record.key.size) == 0;
+    return seen ? FLOWDB_OK : flowdb_iterator_seek(reading->iterator, record.key, record.ts);
 }
 
 void fl_reply_record(struct fl_http_request *request, const flowdb_record *record) {

@@ -30,6 +30,8 @@ struct fl_reading {
     flowdb_iterator *iterator;
     flowdb_iterator *finder; /* a second one, or NULL */
     int64_t ts_end;
+    void *own; /* the step's, and what frees it; or NULL */
+    void (*release_own)(void *own);
 };
 
 /*
@@ -42,6 +44,10 @@ struct fl_reading *fl_reading_create(struct fl_http_request *request);
  * error, and a short answer goes out whole.
  */
 void fl_reading_start(struct fl_reading *reading);
+
+/* Puts the iterator behind the key that the last page ended with: each key is in the pages once, whatever
+   was written to it since. */
+flowdb_status fl_reading_skip_key(struct fl_reading *reading, const struct fl_cursor *place);
 
 /* 200 with one record. */
 void fl_reply_record(struct fl_http_request *request, const flowdb_record *record);

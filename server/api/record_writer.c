@@ -1,6 +1,5 @@
 #include "api/record_writer.h"
 
-#include "json/json_writer.h"
 #include "text/base64.h"
 #include "text/number.h"
 #include "text/utf8.h"
@@ -32,7 +31,9 @@ const char *fl_record_writer_type(const struct fl_record_writer *writer) {
 
 void fl_record_writer_begin(struct fl_record_writer *writer, struct fl_output *output) {
     if (writer->format == FL_FORMAT_JSON)
-        fl_output_append_str(output, writer->keys_only ? "{\"keys\":[" : "{\"records\":[");
+        fl_output_append_str(output, writer->more != NULL ? "{\"series\":["
+                                     : writer->keys_only  ? "{\"keys\":["
+                                                          : "{\"records\":[");
     else if (writer->format == FL_FORMAT_CSV)
         fl_output_append_str(output, "key,ts,expire_at,value\r\n");
 }
@@ -95,7 +96,7 @@ static void make_head(struct fl_record_writer *writer, flowdb_slice key) {
         fl_json_string(&json, key);
     else
         fl_json_base64(&json, key);
-    fl_output_append_str(head, writer->keys_only ? "}" : ",\"ts\":");
+    fl_output_append_str(head, writer->more != NULL ? "" : writer->keys_only ? "}" : ",\"ts\":");
 }
 
 static bool has_head(const struct fl_record_writer *writer, flowdb_slice key) {
@@ -157,6 +158,12 @@ static void write_csv_value(const struct fl_record_writer *writer, flowdb_slice 
     fl_output_append(output, "\r\n", 2);
 }
 
+static void write_more(const struct fl_record_writer *writer, struct fl_output *output) {
+    struct fl_json_writer json = {.output = output, .comma = true};
+    writer->more(writer, &json);
+    fl_json_end_object(&json);
+}
+
 void fl_record_writer_add(struct fl_record_writer *writer, const flowdb_record *record,
                           struct fl_output *output) {
     if (!has_head(writer, record->key))
@@ -164,6 +171,8 @@ void fl_record_writer_add(struct fl_record_writer *writer, const flowdb_record *
     write_start(writer, record, output);
     if (writer->format == FL_FORMAT_CSV)
         write_csv_value(writer, record->value, output);
+    else if (writer->more != NULL)
+        write_more(writer, output);
     else if (!writer->keys_only)
         write_json_value(writer, record->value, output);
     writer->count++;

@@ -11,6 +11,7 @@
 #define FL_API_RECORD_WRITER_H
 
 #include "api/precision.h"
+#include "json/json_writer.h"
 #include "text/output.h"
 
 /* In the order of the parameter's choices. */
@@ -25,6 +26,9 @@ struct fl_record_writer {
     enum fl_precision precision;
     bool text;      /* values are text where they can be */
     bool keys_only; /* {"keys":[{"key":"a"}],"count":1} */
+    /* With keys_only: adds members behind each key of what is then {"series":[...],"count":1}. */
+    void (*more)(const struct fl_record_writer *writer, struct fl_json_writer *json);
+    void *more_context;
 
     uint64_t count;
     struct fl_output key;  /* the last record's */

@@ -60,6 +60,8 @@ const struct fl_http_route fl_api_routes[] = {
     {"/admin/checkpoint", FL_HTTP_DELETE, BIT(FL_PARAM_NAME), BIT(FL_PARAM_NAME),
      &fl_api_checkpoint_remove, FL_HTTP_NEEDS_KEY},
     {"/admin/checkpoints", FL_HTTP_GET, 0, 0, &fl_api_checkpoint_list, FL_HTTP_NEEDS_KEY},
+    {"/admin/series", FL_HTTP_GET, BIT(FL_PARAM_PREFIX) | PAGE | PRECISION, 0, &fl_api_series,
+     FL_HTTP_NEEDS_KEY},
     {"/admin/tables", FL_HTTP_GET, PRECISION, 0, &fl_api_tables, FL_HTTP_NEEDS_KEY},
     {"/admin/events", FL_HTTP_GET, PRECISION, 0, &fl_api_events, FL_HTTP_NEEDS_KEY},
     {"/admin/queries", FL_HTTP_GET, PRECISION, 0, &fl_api_queries, FL_HTTP_NEEDS_KEY},

@@ -8,7 +8,7 @@ import time
 import unittest
 from unittest import mock
 
-from harness import DEADLINE, ServerTest, frame, record_bytes, run
+from harness import DEADLINE, ServerTest, frame, query_string, record_bytes, run
 
 KEY, READING_KEY = "all-of-it", "only-looking"
 VALUE = "x" * 65000
@@ -112,6 +112,118 @@ class Tables(Calls):
         self.assertEqual((answer["count"], len(answer["tables"])), (12, 12))
         self.assertEqual({table["min_key"] for table in answer["tables"]},
                          {f"{key}{ts}" for ts in range(12)})
+
+
+class Series(Calls):
+    def pages(self, **parameters):
+        """All series of all pages, and how many of them each page had."""
+        series, sizes = [], []
+        while True:
+            answer = self.get("/admin/series" + query_string(**parameters))
+            self.assertEqual(answer["count"], len(answer["series"]))
+            series += answer["series"]
+            sizes.append(answer["count"])
+            if "next" not in answer:
+                return series, sizes
+            parameters["cursor"] = answer["next"]
+
+    def write_frames(self, records):
+        """(key, ts, value) of each, 1,000 to a frame."""
+        for at in range(0, len(records), 1000):
+            body = frame(*(record_bytes(*record) for record in records[at:at + 1000]))
+            response = self.request("POST", "/write/binary", body)
+            self.assertEqual(response.status, 200, response.body)
+
+    def test_a_series_of_some_records_is_counted(self):
+        self.write(*({"key": "a", "ts": ts * 10**7, "value": "v"} for ts in range(10)),
+                   *({"key": "b", "ts": ts * 10**6, "value": "four"} for ts in range(100)),
+                   {"key_base64": "Yv8=", "ts": 5, "value": ""}, {"key": "other", "ts": 1})
+        self.write(*({"key": "b", "ts": ts * 1000 + 10**8, "value": "four"} for ts in range(100)))
+        self.request("DELETE", "/record?key=a&ts=0")
+        gone = {"key": "a", "ts": 1, "value": "gone", "expire_at": 2}
+        self.assertEqual(self.request("POST", "/write", {"records": [gone]}).json["expired"], 1)
+        answer = self.get("/admin/series")
+        self.assertEqual((answer["count"], "next" in answer), (4, False))
+        first, second, third, _ = answer["series"]
+        self.assertEqual(first, {"key": "a", "records": 9, "bytes": 18, "exact": True,
+                                 "first_ts": 10**7, "last_ts": 9 * 10**7, "records_per_sec": 0.1,
+                                 "recent_records_per_sec": 0.1})
+        self.assertEqual((second["records"], second["bytes"], second["exact"]), (200, 1000, True))
+        self.assertAlmostEqual(second["records_per_sec"], 199 / 100.099)
+        self.assertAlmostEqual(second["recent_records_per_sec"], 1000)
+        self.assertEqual(third, {"key_base64": "Yv8=", "records": 1, "bytes": 2, "exact": True,
+                                 "first_ts": 5, "last_ts": 5, "records_per_sec": None,
+                                 "recent_records_per_sec": None})
+        one, = self.get("/admin/series?prefix=o&precision=ns")["series"]
+        self.assertEqual((one["key"], one["first_ts"]), ("other", 1000))
+        self.assertEqual(self.get("/admin/series?prefix=x"), {"series": [], "count": 0})
+
+    def test_up_to_the_bound_a_count_is_exact_and_beyond_it_is_close(self):
+        for key, records in ((b"k1023", 1023), (b"k1024", 1024), (b"k1025", 1025)):
+            self.write_frames([(key, ts * 1000, b"v") for ts in range(records)])
+        self.write_frames([(b"long", 1700000000 * 10**6 + ts * 10**6, b"v" * (1 + ts % 9))
+                           for ts in range(30000)])
+        self.write_frames([(b"z", 1, b"after it")])
+        series = {one["key"]: one for one in self.pages()[0]}
+        for records in (1023, 1024):
+            one = series[f"k{records}"]
+            self.assertEqual((one["records"], one["bytes"], one["exact"]),
+                             (records, records * 6, True))
+            self.assertAlmostEqual(one["recent_records_per_sec"], 1000)
+        self.assertEqual((series["k1025"]["records"], series["k1025"]["exact"]), (1025, False))
+        long = series["long"]
+        self.assertFalse(long["exact"])
+        self.assertAlmostEqual(long["records"], 30000, delta=600)
+        self.assertAlmostEqual(long["bytes"], 30000 * (4 + 5), delta=30000)
+        self.assertEqual(long["first_ts"], 1700000000 * 10**6)
+        self.assertEqual(long["last_ts"], 1700029999 * 10**6)
+        self.assertAlmostEqual(long["records_per_sec"], 1, delta=0.02)
+        self.assertEqual(long["recent_records_per_sec"], 1)
+        self.assertEqual((series["z"]["records"], series["z"]["bytes"]), (1, 9))
+
+    def test_a_burst_is_not_taken_for_the_rate_of_the_whole_time(self):
+        """All but a few of its records in a second of eleven days."""
+        dense = [(b"k", ts * 50, b"v") for ts in range(20000)]
+        sparse = [(b"k", (ts + 1) * 10**9, b"v") for ts in range(1000)]
+        self.write_frames(dense + sparse)
+        one, = self.get("/admin/series")["series"]
+        self.assertAlmostEqual(one["records"], 21000, delta=10000)
+
+    def test_pages_have_each_series_once(self):
+        names = [f"s{number:03}" for number in range(250)]
+        self.write(*({"key": name, "ts": 1, "value": "v"} for name in names))
+        series, sizes = self.pages(limit=60)
+        self.assertEqual([one["key"] for one in series], names)
+        self.assertEqual(sizes, [60, 60, 60, 60, 10])
+        series, sizes = self.pages()
+        self.assertEqual([one["key"] for one in series], names)
+        self.assertEqual(sizes, [100, 100, 50])
+        self.assertEqual(self.pages(limit=250)[1], [250])
+        for limit in ("0", "1001", "x"):
+            self.assert_error(self.request("GET", f"/admin/series?limit={limit}"), 400, "limit")
+        cursor = self.get("/admin/series?limit=3")["next"]
+        self.assert_error(self.request("GET", f"/admin/series?prefix=s&cursor={cursor}"), 400)
+        self.assert_error(self.request("GET", f"/keys?cursor={cursor}"), 400)
+
+    def test_a_page_reads_so_many_records_and_no_more(self):
+        self.write_frames([(b"s%03d" % number, ts, b"v") for number in range(250)
+                           for ts in range(1000)])
+        before = self.get("/stats")["total_records_read"]
+        answer = self.get("/admin/series?limit=1000")
+        self.assertLess(answer["count"], 250)
+        self.assertIn("next", answer)
+        read = self.get("/stats")["total_records_read"] - before
+        self.assertGreater(read, 200000)
+        self.assertLess(read, 205000)
+        series, sizes = self.pages(limit=1000)
+        self.assertEqual([one["key"] for one in series], [f"s{number:03}" for number in range(250)])
+        self.assertEqual({(one["records"], one["exact"]) for one in series}, {(1000, True)})
+        self.assertEqual(len(sizes), 2)
+
+    def test_its_iterators_are_given_back(self):
+        self.write({"key": "a", "ts": 1, "value": "v"})
+        self.get("/admin/series?limit=1")
+        self.assertEqual(self.get("/stats")["iterators_open"], 0)
 
 
 class Events(Calls):
@@ -367,7 +479,7 @@ class Settings(Calls):
 
 
 class Rights(Calls):
-    looking = ("tables", "events", "queries", "ingest", "config")
+    looking = ("series", "tables", "events", "queries", "ingest", "config")
     starts_server = False
 
     def test_a_reading_key_looks_and_cancels_nothing(self):

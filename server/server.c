@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "api/api.h"
+#include "api/self_metrics.h"
 #include "http/listener.h"
 #include "logger.h"
 #include "notify.h"
@@ -29,7 +29,8 @@ struct server {
     struct fl_http_meters *meters;
     struct fl_http_tls tls;
     struct fl_http_listener *listener;
-    struct fl_udp_receiver *receiver; /* NULL: UDP is off */
+    struct fl_udp_receiver *receiver;     /* NULL: UDP is off */
+    struct fl_self_metrics *self_metrics; /* NULL: none are written */
     struct fl_notify notify;
     int signals; /* a signalfd of SIGTERM, SIGINT and SIGHUP */
 };
@@ -255,9 +256,19 @@ static bool start_udp(struct server *server, char text[FL_HTTP_ADDRESS_TEXT]) {
     return true;
 }
 
+static bool start_self_metrics(struct server *server) {
+    if (server->config->self_metrics_interval_secs == 0)
+        return true;
+    server->self_metrics = fl_self_metrics_start(&server->api, server->meters, &server->logger);
+    if (server->self_metrics == NULL)
+        log_line(server, FLOWDB_LOG_ERROR, "the server cannot be set up", "reason",
+                 "out of memory");
+    return server->self_metrics != NULL;
+}
+
 static bool start_listening(struct server *server) {
     char http[FL_HTTP_ADDRESS_TEXT], udp[FL_HTTP_ADDRESS_TEXT];
-    if (!start_udp(server, udp) || !start_http(server, http))
+    if (!start_udp(server, udp) || !start_self_metrics(server) || !start_http(server, http))
         return false;
     fl_logger_write(&server->logger, FLOWDB_LOG_INFO, "listening",
                     (const struct fl_log_pair[]){{"http_addr", http},
@@ -409,6 +420,7 @@ int fl_server_run(const struct fl_options *options, const struct fl_config *conf
     } else {
         ok = false;
     }
+    fl_self_metrics_stop(server.self_metrics);
     fl_udp_receiver_stop(server.receiver);
     fl_notify_send(&server.notify, "STATUS=Closing the database");
     if (server.api.db != NULL)

@@ -25,9 +25,8 @@ static double cpu_seconds(void) {
     return seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime);
 }
 
-void fl_figures_read(const struct fl_http_service *service, struct fl_figures *figures) {
-    const struct fl_api *api = service->app;
-    const struct fl_http_meters *meters = service->meters;
+void fl_figures_read(const struct fl_api *api, const struct fl_http_meters *meters,
+                     struct fl_figures *figures) {
     /* What ended is read before what began, so that differences are never below zero. */
     uint64_t ended = fl_http_meter_read(&meters->ended);
     uint64_t gone = fl_http_meter_read(&meters->connections_ended);

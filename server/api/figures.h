@@ -17,7 +17,8 @@ struct fl_figures {
     struct fl_udp_counts udp;
 };
 
-void fl_figures_read(const struct fl_http_service *service, struct fl_figures *figures);
+void fl_figures_read(const struct fl_api *api, const struct fl_http_meters *meters,
+                     struct fl_figures *figures);
 
 /* Some figures by name, each a number that is of use over time. */
 struct fl_figure {

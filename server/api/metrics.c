@@ -203,7 +203,7 @@ static void append_process(struct fl_output *output, const struct fl_figures *fi
 
 void fl_metrics_append(const struct fl_http_service *service, struct fl_output *output) {
     struct fl_figures figures;
-    fl_figures_read(service, &figures);
+    fl_figures_read(service->app, service->meters, &figures);
     append_udp(output, &figures);
     append_ingest(output, ((const struct fl_api *)service->app)->counters);
     append_http(output, service, &figures);

@@ -78,7 +78,7 @@ static void finish_stats(struct fl_http_request *request) {
     fl_json_begin_object(&writer);
     for (size_t i = 0; (field = flowdb_stats_field_at(i)) != NULL; i++)
         write_field(&writer, field, &stats);
-    fl_figures_read(request->service, &figures);
+    fl_figures_read(fl_api_of(request), request->service->meters, &figures);
     fl_figures_name(&figures, named);
     for (size_t i = 0; i < FL_FIGURES_NAMED; i++) {
         fl_json_member(&writer, named[i].name);

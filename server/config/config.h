@@ -32,7 +32,8 @@ struct fl_config {
     uint64_t request_timeout_secs;
     struct fl_texts cors_origins, allowed_hosts;
     bool public_metrics;
-    char *tls_cert_file, *tls_key_file; /* both "" or neither */
+    char *tls_cert_file, *tls_key_file;  /* both "" or neither */
+    uint64_t self_metrics_interval_secs; /* 0 is off */
     flowdb_log_level log_level;
     char *data_dir;
     flowdb_config engine; /* data_dir and log are filled in by whoever opens the database */

@@ -65,6 +65,7 @@ static const struct setting settings[] = {
     {"public_metrics", KIND_BOOL, false, AT(public_metrics), 0, 0, NULL, 0},
     TEXT(tls_cert_file, ""),
     TEXT(tls_key_file, ""),
+    NUMBER(self_metrics_interval_secs, 0, 86400, 0),
     {"log_level", KIND_LOG_LEVEL, false, AT(log_level), 0, 0, NULL, FLOWDB_LOG_INFO},
     {"engine.data_dir", KIND_TEXT, false, AT(data_dir), 0, 0, "./data", 0},
     ENGINE(create_if_missing, KIND_ENGINE_BOOL),

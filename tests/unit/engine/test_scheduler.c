@@ -17,12 +17,15 @@ struct bench {
     struct fl_scheduler scheduler;
     flowdb_status answers[JOBS]; /* of the next runs */
     unsigned runs[JOBS];
+    bool wants_itself;         /* as if somebody asked for a job while it runs */
     struct fl_job_report last; /* that `ended` was told */
     size_t last_job;
 };
 
 static flowdb_status run(struct bench *bench, size_t job) {
     bench->runs[job]++;
+    if (bench->wants_itself)
+        fl_scheduler_want(&bench->scheduler, job);
     flowdb_status status = bench->answers[job];
     return status == FLOWDB_OK || status == FLOWDB_DONE ? status : fl_fail(status, "job %zu", job);
 }
@@ -101,6 +104,19 @@ static void a_wanted_job_runs_until_it_is_done(void **state) {
     fl_scheduler_deinit(&bench.scheduler);
 }
 
+static void what_is_wanted_while_it_runs_runs_again(void **state) {
+    (void)state;
+    struct bench bench;
+    begin(&bench);
+    bench.wants_itself = true;
+    fl_scheduler_want(&bench.scheduler, SECOND);
+    assert_int_equal(step_due(&bench), SECOND);
+    bench.wants_itself = false;
+    assert_int_equal(step_due(&bench), SECOND);
+    assert_int_equal(step_due(&bench), JOBS);
+    fl_scheduler_deinit(&bench.scheduler);
+}
+
 static void the_first_of_two_due_jobs_is_stepped_first(void **state) {
     (void)state;
     struct bench bench;
@@ -168,6 +184,7 @@ int main(void) {
         cmocka_unit_test(nothing_is_due_at_first),
         cmocka_unit_test(a_job_is_due_when_its_interval_has_passed),
         cmocka_unit_test(a_wanted_job_runs_until_it_is_done),
+        cmocka_unit_test(what_is_wanted_while_it_runs_runs_again),
         cmocka_unit_test(the_first_of_two_due_jobs_is_stepped_first),
         cmocka_unit_test(pauses_after_failures_double_up_to_a_bound),
         cmocka_unit_test(a_retry_ends_the_pause),

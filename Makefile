@@ -8,6 +8,7 @@
 #     make bench-peers the same workloads on other stores, into docs/benchmarks.md; needs Rust
 #     make bench-growth  costs at 10^5 to 10^7 records, and pauses of writers; the same page; 15 minutes
 #     make soak      the long tests, for hours; SOAK_TESTS=churn, SOAK_GIGABYTES= and SOAK_MINUTES=
+#     make mutation  puts faults into a copy of the source, one by one: does a test notice each?
 #     make check     layout, layers and linters
 #     make clean     removes build/
 #
@@ -20,7 +21,7 @@ ARGS =
 JOBS := $(shell nproc)
 RELEASE := build/release
 
-.PHONY: run build test install bench bench-growth bench-peers soak check clean
+.PHONY: run build test install bench bench-growth bench-peers soak mutation check clean
 .PHONY: debug asan tsan fuzz coverage packages test-packages test-release test-asan test-tsan test-fuzz
 .PHONY: check-layers check-format check-lint
 # A build uses every core by itself, and two at once would write the same files.
@@ -108,6 +109,10 @@ soak: test-packages
 	cmake --build --preset release -j $(JOBS)
 	SOAK_GIGABYTES=$(SOAK_GIGABYTES) SOAK_MINUTES=$(SOAK_MINUTES) \
 		scripts/soak $(RELEASE) $(SOAK_TESTS)
+
+# The tables in docs/reliability.md are written from it; ARGS="--only 07" tries one.
+mutation: test-packages
+	scripts/mutation-check $(ARGS)
 
 clean:
 	rm -rf build

@@ -1,9 +1,11 @@
 """The result of scripts/bench-peers as docs/benchmarks.md and a chart."""
 
+import pathlib
 import statistics
 from xml.sax.saxutils import escape
 
 import benchmarks_page
+import machine
 
 # Row, what it is compared with where that is another row, and the ratio to RocksDB that is wanted.
 GOALS = {
@@ -18,6 +20,22 @@ GOALS = {
 }
 # The buffered log is held against RocksDB's ordinary one.
 AGAINST = {"write, buffered @100000": "write @100000", "write, buffered @1000000": "write @1000000"}
+# Goals for the figure itself.
+ABSOLUTE = {"open, random values @10000000": 100}
+# What the machine would have to do in any case, and the row that says how long that takes.
+LIMITS = {
+    **dict.fromkeys(["write", "write, 8 threads"], ("write()", "write")),
+    "write, buffered": ("memcpy", "write, buffered"),
+    **dict.fromkeys(["point", "point, every tenth key", "point, absent key", "point, just opened"],
+                    ("cache miss", "point")),
+    **dict.fromkeys(["prefix scan of 1,000", "full scan", "full scan, three overlapping tables"],
+                    ("memcpy", "full scan")),
+    "series, write": ("write()", "series, write"),
+    **dict.fromkeys(["series, point", "series, point, just opened", "series, latest point"],
+                    ("cache miss", "series, point, just opened")),
+    **dict.fromkeys(["series, full scan", "series, full scan, just opened", "series, an hour of one",
+                     "series, ten minutes of all"], ("memcpy", "series, full scan")),
+}
 SMALLER_IS_BETTER = {"bytes/record", "bytes", "us", "ms", "MiB"}
 HIDDEN = "warm up"
 BASE = "rocksdb"
@@ -33,8 +51,11 @@ def number(value, unit):
     if value is None:
         return "–"
     if unit == "records/s":
-        return f"{value / 1e6:.3g} M" if value >= 1e6 else f"{value / 1e3:.3g} k"
-    return f"{value:.3g}"
+        for prefix, factor in (("G", 1e9), ("M", 1e6)):
+            if value >= factor:
+                return f"{value / factor:.3g} {prefix}"
+        return f"{value / 1e3:.3g} k"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def cell(entry, store):
@@ -56,12 +77,22 @@ def ratio(rows, name):
     return ours / theirs if ours and theirs else None
 
 
-def reached(name, unit, value):
-    goal = GOALS.get(name)
-    if goal is None or value is None:
+def measured(rows, name):
+    """What is held against the goal: a multiple of RocksDB, or our own figure; None where it is missing."""
+    if name not in rows:
+        return None
+    return median(rows[name], "flowdb") if name in ABSOLUTE else ratio(rows, name)
+
+
+def good(rows, name):
+    value, wanted = measured(rows, name), GOALS.get(name, ABSOLUTE.get(name))
+    return value <= wanted if rows[name]["unit"] in SMALLER_IS_BETTER else value >= wanted
+
+
+def reached(rows, name):
+    if name not in GOALS or measured(rows, name) is None:
         return ""
-    good = value <= goal if unit in SMALLER_IS_BETTER else value >= goal
-    return f"{goal:g} {'✓' if good else '✗'}"
+    return f"{GOALS[name]:g} {'✓' if good(rows, name) else '✗'}"
 
 
 def split(name):
@@ -69,18 +100,63 @@ def split(name):
     return row, int(size) if size else 0
 
 
+def limit(rows, name):
+    """(what it is, its figure) of the row's limit; None where it has none."""
+    row, size = split(name)
+    row = row.removesuffix(", random values")
+    if row not in LIMITS:
+        return None
+    what, limiting = LIMITS[row]
+    entry = rows.get(f"{limiting} @{size}" if size else limiting)
+    value = median(entry, "limits") if entry else None
+    return (what, value) if value else None
+
+
+def share(rows, name):
+    """How near the row is to its limit."""
+    found, ours = limit(rows, name), median(rows[name], "flowdb")
+    return f"{ours / found[1]:.0%}" if found and ours else ""
+
+
 def table(result, names):
     rows, stores = result["rows"], [s for s in result["versions"]]
     yield "| | unit | " + " | ".join(stores) + " | × RocksDB | goal | of the limit |"
     yield "|---|---|" + "---|" * (len(stores) + 3)
     for name in names:
-        entry = rows[name]
-        value, limit = ratio(rows, name), median(entry, "limits")
-        ours = median(entry, "flowdb")
-        share = f"{ours / limit:.0%}" if ours and limit else ""
+        entry, value = rows[name], ratio(rows, name)
         yield (f"| {split(name)[0]} | {entry['unit']} | "
                + " | ".join(cell(entry, store) for store in stores)
-               + f" | {f'{value:.3g}' if value else ''} | {reached(name, entry['unit'], value)} | {share} |")
+               + f" | {f'{value:.3g}' if value else ''} | {reached(rows, name)} | {share(rows, name)} |")
+
+
+def title(name):
+    row, size = split(name)
+    return row + (f", {size:,}" if size else "")
+
+
+def goals(result, notes):
+    """Every goal with how far it is reached, and what stands in the way of those that are not."""
+    rows, missed = result["rows"], []
+    yield "| | FlowDB | RocksDB | × RocksDB | goal | limit | of the limit |"
+    yield "|---|---|---|---|---|---|---|"
+    for name, wanted in {**GOALS, **ABSOLUTE}.items():
+        value = measured(rows, name)
+        if value is None:
+            continue
+        entry, found, reach = rows[name], limit(rows, name), good(rows, name)
+        base = rows.get(AGAINST.get(name, name), entry)
+        times = f"{value:.3g}" if name in GOALS else ""
+        unit = f" {entry['unit']}" if name in ABSOLUTE else ""
+        text = f"{found[0]}: {number(found[1], entry['unit'])}" if found else ""
+        yield (f"| {title(name)} | {number(median(entry, 'flowdb'), entry['unit'])} | "
+               f"{number(median(base, BASE), entry['unit'])} | {times} | {wanted:g}{unit} {'✓' if reach else '✗'} | "
+               f"{text} | {share(rows, name)} |")
+        if not reach:
+            missed.append((name, value, wanted))
+    yield ""
+    for name, value, wanted in missed:
+        note = notes.get(split(name)[0], "")
+        yield f"- **{title(name)}**: {value:.3g}, {wanted:g} is the goal. {note}".rstrip()
 
 
 def sections(result):
@@ -94,22 +170,48 @@ def sections(result):
 
 HEAD = """## Beside other stores
 
-{rounds} rounds in turn on {cpu}, {cores} cores, {memory_gib} GiB, Linux {kernel}, {file_system}, gcc {compiler}; medians, for
-FlowDB with the smallest and the largest. {versions}.
+{rounds} in turn on {machine}; medians, for FlowDB with the smallest and the largest. {versions}.
 [bench/README.md](../bench/README.md) says what each row does; `make bench-peers` writes this part.
 
 Every store gets the same keys, values and batches of 100, made before the clock, and is configured alike: 64 MB memtables,
 8 KB blocks, 10 bits of filter a key, zstd where it has it, 128 MB of cache. LMDB neither compresses nor keeps a log: its figures are
 what a memory map gives. *Of the limit* is our figure over the least that the machine has to do for the row: one `write` of
-each batch's bytes, one cache miss for each lookup, a `memcpy` of the bytes that a scan returns.
+each batch's bytes, one cache miss for each lookup, a `memcpy` of the bytes that a scan returns. It can be passed where what lies
+in the cache is smaller than that, or asked for in order.
+
+### Goals
+
+What this database is meant to reach beside RocksDB, and what the machine would allow.
+
+{goals}
 
 ![FlowDB and others, in multiples of RocksDB](benchmarks.svg)
 """
 
+# Why goals are missed: a row's name, a tab, and what stands in the way. Shown only where one is missed.
+NOTES = pathlib.Path(__file__).resolve().parent.parent / "bench" / "peers" / "missed-goals.txt"
 
-def page(result):
+
+def read_notes(path):
+    lines = (line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#"))
+    return dict(line.split("\t", 1) for line in lines)
+
+
+def rounds(result):
+    """"5 rounds", and of which size there were fewer."""
+    by_size = {}
+    for name, entry in result["rows"].items():
+        by_size.setdefault(split(name)[1], []).append(len(entry["values"].get("flowdb", [])))
+    by_size = {size: statistics.mode(counts) for size, counts in by_size.items() if size}
+    most = max(by_size.values())
+    fewer = [f"{count} of {size:,} records" for size, count in sorted(by_size.items()) if count < most]
+    return f"{most} round{'s' * (most > 1)}" + (f" ({', '.join(fewer)})" if fewer else "")
+
+
+def page(result, notes):
     versions = ", ".join(f"{name} {version.strip()}" for name, version in result["versions"].items())
-    yield HEAD.format(rounds=result["rounds"], versions=versions, **result["machine"])
+    yield HEAD.format(rounds=rounds(result), versions=versions, machine=machine.sentence(result["machine"]),
+                      goals="\n".join(goals(result, notes)))
     for title, names in sections(result):
         if names:
             yield f"### {title}\n"
@@ -164,5 +266,5 @@ def chart(result):
 
 
 def write(result, folder):
-    benchmarks_page.replace("peers", "\n".join(page(result)), folder / "benchmarks.md")
+    benchmarks_page.replace("peers", "\n".join(page(result, read_notes(NOTES))), folder / "benchmarks.md")
     (folder / "benchmarks.svg").write_text(chart(result))

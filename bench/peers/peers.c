@@ -15,6 +15,10 @@ double peers_now(void) {
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
+bool peers_enough(double start, uint64_t reads) {
+    return reads % 64 == 63 && peers_now() - start > PEERS_SECONDS_MOST;
+}
+
 void store_fail(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);

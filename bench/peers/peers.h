@@ -7,7 +7,11 @@
 #include "latency.h"
 #include "store.h"
 
-enum { PEERS_PATH = 512 };
+enum {
+    PEERS_PATH = 512,
+    PEERS_LARGE = 5000000, /* records from which on the side rows are left out */
+    PEERS_SECONDS_MOST = 2 /* of a row of many reads: a slow store does fewer */
+};
 
 struct peers {
     const struct store_ops *ops;
@@ -19,6 +23,8 @@ struct peers {
 };
 
 double peers_now(void);
+/* Has a row of reads that began then taken long enough? Looks at the clock at every 64th read. */
+bool peers_enough(double start, uint64_t reads);
 void *peers_allocate(size_t size);
 
 /* Prints one result: a line of JSON. */

@@ -164,8 +164,16 @@ static void split(const struct data *data, struct data parts[3]) {
     }
 }
 
+static void read_parts(struct reading *reading) {
+    struct data parts[3];
+    split(reading->data, parts);
+    read_overlapping(reading, parts);
+    for (unsigned part = 0; part < 3; part++)
+        free(parts[part].records);
+}
+
 void peers_reads(struct peers *peers, bool random_values) {
-    struct data data, parts[3];
+    struct data data;
     data_make_plain(&data, peers->records, random_values);
     struct reading reading = {.peers = peers,
                               .data = &data,
@@ -179,11 +187,9 @@ void peers_reads(struct peers *peers, bool random_values) {
     peers->ops->compact(reading.store);
     read_compacted(&reading);
     peers_account_end(peers, random_values ? "reads, random values" : "reads", &data);
-    split(&data, parts);
-    read_overlapping(&reading, parts);
+    if (peers->records < PEERS_LARGE)
+        read_parts(&reading);
     peers_prepare(peers, NULL);
-    for (unsigned part = 0; part < 3; part++)
-        free(parts[part].records);
     free(reading.targets);
     data_free(&data);
 }

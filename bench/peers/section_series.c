@@ -26,24 +26,24 @@ static void choose(struct reading *reading, bool latest) {
 }
 
 static void read_points(struct reading *reading, const char *row) {
-    uint64_t found = 0;
+    uint64_t found = 0, i = 0;
     choose(reading, false);
     double start = peers_now();
-    for (uint64_t i = 0; i < reading->reads; i++) {
+    for (; i < reading->reads && !peers_enough(start, i); i++) {
         const struct data_target *target = &reading->targets[i];
         found +=
             reading->peers->ops->get(reading->store, flowdb_bytes(target->key, target->key_size),
                                      target->ts) == (int64_t)target->value_size;
     }
     double seconds = peers_now() - start;
-    peers_rate(reading->peers, row, reading->reads, found, (double)reading->reads / seconds);
+    peers_rate(reading->peers, row, i, found, (double)i / seconds);
 }
 
 static void read_latest(struct reading *reading) {
-    uint64_t found = 0;
+    uint64_t found = 0, i = 0;
     choose(reading, true);
     double start = peers_now();
-    for (uint64_t i = 0; i < reading->reads; i++) {
+    for (; i < reading->reads && !peers_enough(start, i); i++) {
         const struct data_target *target = &reading->targets[i];
         int64_t ts = 0;
         reading->peers->ops->latest(reading->store, flowdb_bytes(target->key, target->key_size),
@@ -51,16 +51,15 @@ static void read_latest(struct reading *reading) {
         found += ts == target->ts;
     }
     double seconds = peers_now() - start;
-    peers_rate(reading->peers, "series, latest point", reading->reads, found,
-               (double)reading->reads / seconds);
+    peers_rate(reading->peers, "series, latest point", i, found, (double)i / seconds);
 }
 
 static void read_ranges(struct reading *reading) {
     struct peers *peers = reading->peers;
     uint64_t points = peers->points < DATA_RANGE_POINTS ? peers->points : DATA_RANGE_POINTS;
-    uint64_t records = 0;
+    uint64_t records = 0, i = 0;
     double start = peers_now();
-    for (uint64_t i = 0; i < RANGES; i++) {
+    for (; i < RANGES && !peers_enough(start, i); i++) {
         uint64_t number = data_random_below(&peers->random, peers->series);
         uint64_t first = data_random_below(&peers->random, peers->points - points + 1);
         const flowdb_record *record = data_point(reading->data, peers->series, number, first);
@@ -70,8 +69,7 @@ static void read_ranges(struct reading *reading) {
                        .records;
     }
     double seconds = peers_now() - start;
-    peers_rate(peers, "series, an hour of one", RANGES * points, records,
-               (double)records / seconds);
+    peers_rate(peers, "series, an hour of one", i * points, records, (double)records / seconds);
 }
 
 /* A part of the time of all series. A store that sorts by key first is asked for each of them: they
@@ -82,18 +80,18 @@ static void read_window(struct reading *reading) {
     uint64_t at = data_random_below(&peers->random, peers->points - points + 1), records = 0;
     int64_t first = data_point(reading->data, peers->series, 0, at)->ts;
     int64_t last = first + (int64_t)(points - 1) * DATA_STEP_US;
+    uint64_t series = 0;
     double start = peers_now();
-    if (peers->ops->window != NULL)
+    if (peers->ops->window != NULL) {
         records = peers->ops->window(reading->store, first, last).records;
-    else
-        for (uint64_t i = 0; i < peers->series; i++)
-            records +=
-                peers->ops
-                    ->range(reading->store, data_point(reading->data, peers->series, i, at)->key,
-                            first, last)
-                    .records;
+        series = peers->series;
+    }
+    for (; series < peers->series && !peers_enough(start, series); series++) {
+        flowdb_slice key = data_point(reading->data, peers->series, series, at)->key;
+        records += peers->ops->range(reading->store, key, first, last).records;
+    }
     double seconds = peers_now() - start;
-    peers_rate(peers, "series, ten minutes of all", peers->series * points, records,
+    peers_rate(peers, "series, ten minutes of all", series * points, records,
                (double)records / seconds);
 }
 

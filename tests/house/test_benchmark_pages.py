@@ -10,6 +10,7 @@ import xml.etree.ElementTree
 sys.path.insert(0, str(pathlib.Path(os.environ["FLOWDB_SOURCE_DIR"]) / "scripts"))
 
 import bench_growth_page  # noqa: E402
+import bench_peers_table  # noqa: E402
 
 MACHINE = {"cpu": "a processor", "cores": 2, "memory_gib": 8, "kernel": "6.1", "file_system": "ext4",
            "compiler": "12"}
@@ -29,6 +30,14 @@ def stall():
     result.update({name: 7.0 for name in ("p50", "p99", "p99.9", "p99.99", "p100", "values written",
                                           "bytes given to write calls", "peak memory", "writers made to wait")})
     return {**result, "seconds": 600.0}
+
+
+def peers(rates):
+    """A result of {row: (ours, RocksDB's)} in records per second; the limit of writes is 200."""
+    rows = {row: {"unit": "records/s", "values": {"flowdb": [ours, ours], "rocksdb": [theirs, theirs]}, "wrong": {}}
+            for row, (ours, theirs) in rates.items()}
+    rows["write @100000"]["values"]["limits"] = [200, 200]
+    return {"machine": MACHINE, "versions": {"flowdb": "1", "rocksdb": "2"}, "rows": rows}
 
 
 class Pages(unittest.TestCase):
@@ -55,6 +64,31 @@ class Pages(unittest.TestCase):
     def test_growth_can_do_with_the_stall_run_alone(self):
         page, _ = self.write(bench_growth_page, {"machine": MACHINE, "stall": stall()})
         self.assertNotIn("for ten times", page)
+
+    def test_peers_say_what_stands_in_the_way_of_missed_goals_alone(self):
+        notes = {"write": "The log is written.", "series, write": "This is reached."}
+        result = peers({"write @100000": (100, 50), "series, write": (700, 100)})
+        lines = list(bench_peers_table.page(result, notes))
+        page = "\n".join(lines)
+        self.assertIn("| write, 100,000 | 0.1 k | 0.05 k | 2 | 3 ✗ | write(): 0.2 k | 50% |", page)
+        self.assertIn("- **write, 100,000**: 2, 3 is the goal. The log is written.", page)
+        self.assertIn("| 7 | 6 ✓ |", page)
+        self.assertNotIn("This is reached", page)
+
+    def test_peers_write_a_page_and_a_chart(self):
+        page, charts = self.write(bench_peers_table, peers({"write @100000": (100, 50)}))
+        self.assertIn("2 rounds in turn", page)
+        self.assertEqual(len(charts), 1)
+
+    def test_peers_say_which_size_had_fewer_rounds(self):
+        result = peers({"write @100000": (100, 50), "write @10000000": (100, 50)})
+        result["rows"]["write @10000000"]["values"]["flowdb"].pop()
+        self.assertEqual(bench_peers_table.rounds(result), "2 rounds (1 of 10,000,000 records)")
+
+    def test_the_notes_of_missed_goals_name_rows_that_have_goals(self):
+        known = {bench_peers_table.split(name)[0] for name in
+                 {**bench_peers_table.GOALS, **bench_peers_table.ABSOLUTE}}
+        self.assertLessEqual(set(bench_peers_table.read_notes(bench_peers_table.NOTES)), known)
 
 
 if __name__ == "__main__":

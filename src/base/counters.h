@@ -9,13 +9,13 @@
 #ifndef FL_BASE_COUNTERS_H
 #define FL_BASE_COUNTERS_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/alloc.h"
 #include "base/status.h"
+#include "base/stripe.h"
 
 #define FL_COUNTERS 8 /* a cache line of them */
 #define FL_COUNTER_LINES_BITS 6
@@ -40,24 +40,8 @@ void fl_counters_deinit(struct fl_counters *counters); /* safe on a zeroed one *
 /* This thread's line, which it finds again and again; NULL: it has to use the shared one. */
 struct fl_counter_line *fl_counters_claim(struct fl_counters *counters, uintptr_t self);
 
-#if defined(__x86_64__) && defined(__has_builtin)
-#if __has_builtin(__builtin_thread_pointer)
-#define FL_HAS_THREAD_POINTER /* one instruction; pthread_self is the same behind a call */
-#endif
-#endif
-
-static inline uintptr_t fl_thread_pointer(void) {
-#ifdef FL_HAS_THREAD_POINTER
-    return (uintptr_t)__builtin_thread_pointer();
-#else
-    return (uintptr_t)pthread_self();
-#endif
-}
-
-/* Thread control blocks lie at equal distances: multiplying spreads them evenly. */
 static inline size_t fl_counters_place(uintptr_t self) {
-    return (size_t)(((uint64_t)self * UINT64_C(0x9E3779B97F4A7C15)) >>
-                    (64 - FL_COUNTER_LINES_BITS));
+    return fl_thread_place(self, FL_COUNTER_LINES_BITS);
 }
 
 static inline struct fl_counter_line *fl_counters_line(struct fl_counters *counters) {

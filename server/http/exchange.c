@@ -18,6 +18,8 @@
 
 struct exchange {
     struct fl_http_request request;
+    struct fl_http_exchanges *all;
+    uint64_t held; /* its share of all->held */
     struct MHD_Connection *connection;
     atomic_bool worked; /* a slow handler has filled the reply */
     uint64_t body_received;
@@ -140,6 +142,7 @@ static enum MHD_Result begin_exchange(struct fl_http_exchanges *exchanges,
     *state = exchange;
     if (exchange == NULL)
         return MHD_NO;
+    exchange->all = exchanges;
     exchange->connection = connection;
     atomic_fetch_add(&exchanges->active, 1);
     exchange->started_us = fl_http_meters_now_us();
@@ -173,20 +176,46 @@ static void refuse_length(struct exchange *exchange) {
     exchange->refused = true;
 }
 
+/*
+ * What handlers make of bodies takes about as much memory as these, and twice that while it grows. So
+ * many bodies as there are threads may be under way whole; of further ones, which come in while
+ * others are waited for, each has to be asked for again.
+ */
+static bool claim_memory(struct exchange *exchange, size_t size) {
+    struct fl_http_exchanges *all = exchange->all;
+    exchange->held += size;
+    if (atomic_fetch_add(&all->held, size) + size <= all->held_max)
+        return true;
+    exchange->request.reply.retry_after_secs = 1;
+    return fl_http_reply_fail(&exchange->request.reply, 503,
+                              "too many large bodies are on their way at once");
+}
+
+/* Frees what the handler has, in which nobody is interested any more. */
+static void release(struct exchange *exchange) {
+    struct fl_http_request *request = &exchange->request;
+    if (exchange->begun && request->route->handler->release != NULL)
+        request->route->handler->release(request);
+    exchange->begun = false;
+    atomic_fetch_sub(&exchange->all->held, exchange->held);
+    exchange->held = 0;
+}
+
 static bool give_body(void *context, const void *bytes, size_t size) {
-    struct fl_http_request *request = context;
+    struct exchange *exchange = context;
+    struct fl_http_request *request = &exchange->request;
     request->body_size += size;
-    return request->route->handler->body(request, bytes, size);
+    return claim_memory(exchange, size) && request->route->handler->body(request, bytes, size);
 }
 
 /* Hands a piece on to the handler, through the coding that it is in. */
 static void decode_body(struct exchange *exchange, const char *body, size_t size) {
     struct fl_http_request *request = &exchange->request;
     if (exchange->gunzip == NULL) {
-        exchange->refused = !give_body(request, body, size);
+        exchange->refused = !give_body(exchange, body, size);
         return;
     }
-    switch (fl_gunzip_feed(exchange->gunzip, body, size, give_body, request)) {
+    switch (fl_gunzip_feed(exchange->gunzip, body, size, give_body, exchange)) {
     case FL_GUNZIP_OK:
         break;
     case FL_GUNZIP_TOO_LONG:
@@ -214,6 +243,8 @@ static enum MHD_Result take_body(struct exchange *exchange, const char *body, si
         refuse_length(exchange);
     if (!exchange->refused && request->route->handler->body != NULL)
         decode_body(exchange, body, size);
+    if (exchange->refused)
+        release(exchange);
     return MHD_YES;
 }
 
@@ -325,8 +356,7 @@ void fl_http_exchange_completed(void *context, struct MHD_Connection *connection
     *state = NULL;
     fl_http_connection_enter(connection, FL_HTTP_AWAITED);
     meter(exchange);
-    if (exchange->begun && exchange->request.route->handler->release != NULL)
-        exchange->request.route->handler->release(&exchange->request);
+    release(exchange);
     fl_http_params_deinit(&exchange->request.params);
     fl_http_reply_deinit(&exchange->request.reply);
     fl_gunzip_destroy(exchange->gunzip);

@@ -15,6 +15,8 @@ struct fl_http_exchanges {
     atomic_uint active;   /* requests between their headers and the end of their answer */
     atomic_bool draining; /* answers end their connection */
     int idle_event;       /* an eventfd: written when `active` falls to 0 while draining */
+    uint64_t held_max;    /* how much of their bodies requests may hold together; constant */
+    _Atomic uint64_t held;
 };
 
 /* An MHD_AccessHandlerCallback. */

@@ -115,6 +115,7 @@ bool fl_http_listener_start(struct fl_http_address *address, const struct fl_htt
     }
     made->listen_fd = -1;
     made->exchanges.service = *service;
+    made->exchanges.held_max = thread_count(&service->limits) * service->limits.max_body_bytes;
     made->exchanges.idle_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct fl_http_address bound = *address;
     if (made->exchanges.idle_event >= 0)

@@ -1,12 +1,10 @@
 """What administers: flush, compact, gc, corrections, checkpoints."""
 
-import base64
 import os
-import select
 import shutil
 import unittest
 
-from harness import NEVER, Server, ServerTest, frame, query_string, record_bytes
+from harness import NEVER, Server, ServerTest, query_string
 
 KEY, READING_KEY = "all-of-it", "only-looking"
 
@@ -73,25 +71,6 @@ class Maintenance(Admin):
             with self.subTest(body):
                 self.assert_error(self.post("/admin/delete", body), 400)
         self.assertEqual(len(self.query()), 1)
-
-    def test_what_takes_long_keeps_nobody_waiting(self):
-        self.server.stop()
-        self.start(*self.configure("http_threads = 1\nmax_batch_records = 60000\n[engine]\n"
-                                   "auto_background = false\nzstd_level = 22\n"))
-        values = [base64.b64encode(os.urandom(60)) * 3 for _ in range(500)]
-        for start in range(3):
-            self.request("POST", "/write/binary", frame(*(
-                record_bytes(b"key%d" % (i % 50), start + i * 3, values[i % 500])
-                for i in range(50000))))
-            self.assert_ok(self.post("/admin/flush"), "flush completed")
-        with self.connect() as slow:
-            slow.send_request("POST", "/admin/compact", b"")
-            self.assert_alive()
-            self.assert_alive()
-            self.assertEqual(select.select([slow.socket], [], [], 0)[0], [],
-                             "the compaction was over before it could keep anyone waiting")
-            self.assert_ok(slow.read_response("POST"), "compaction: ran=true")
-            self.assert_ok(slow.request("POST", "/admin/flush", b""), "flush completed")
 
     def test_a_client_that_hangs_up_and_a_server_that_stops_wait_for_it(self):
         self.write(*({"key": f"k{i}", "ts": i, "value": "v" * 200} for i in range(5000)))

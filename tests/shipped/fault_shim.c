@@ -4,9 +4,11 @@
  *
  *   FAULT_SHIM_PATH      calls on paths that hold this text count; nothing else is touched
  *   FAULT_SHIM_COUNTERS  a file that holds struct counters, shared with whoever looks on
+ *   FAULT_SHIM_GATE      a FIFO (optional)
  *
- * The test writes `fail_at`, `error` and `persistent` there, before the program starts or while it
- * runs.
+ * The test writes `fail_at`, `error`, `persistent` and `kinds` there, before the program starts or while
+ * it runs. With `gate` it asks for the next call of a kind to wait: the call opens the FIFO to read,
+ * which makes the test's opening it to write a rendezvous, and goes on once the test has closed it.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -33,6 +35,8 @@ struct counters {
     _Atomic uint32_t error;          /* errno of the failure; 0: a write is cut short */
     _Atomic uint32_t persistent;     /* all after it fail too */
     _Atomic uint64_t failed;         /* calls that were made to fail */
+    _Atomic uint32_t kinds;          /* those that may fail, by their bits; 0: all */
+    _Atomic uint32_t gate;           /* the kind whose next call waits, and one; 0: none */
     _Atomic uint64_t of_kind[CALLS]; /* calls of each kind */
 };
 
@@ -66,19 +70,36 @@ static bool is_watched(int descriptor) {
            atomic_load_explicit(&watched[descriptor], memory_order_relaxed);
 }
 
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+static void wait_at_gate(enum call call) {
+    const char *path = getenv("FAULT_SHIM_GATE");
+    uint32_t wanted = (uint32_t)call + 1;
+    char byte;
+    if (path == NULL || !atomic_compare_exchange_strong(&counters->gate, &wanted, 0))
+        return;
+    int descriptor = REAL(open)(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        abort();
+    while (read(descriptor, &byte, 1) > 0)
+        continue;
+    REAL(close)(descriptor);
+}
+
 /* Counts a call; true where it is to fail, with errno set. */
 static bool fails(enum call call) {
+    wait_at_gate(call);
     uint64_t number = atomic_fetch_add(&counters->calls, 1) + 1;
     uint64_t at = atomic_load(&counters->fail_at);
     atomic_fetch_add(&counters->of_kind[call], 1);
-    if (at == 0 || number < at || (number > at && atomic_load(&counters->persistent) == 0))
+    uint32_t kinds = atomic_load(&counters->kinds);
+    if ((kinds != 0 && (kinds >> call & 1) == 0) || at == 0 || number < at ||
+        (number > at && atomic_load(&counters->persistent) == 0))
         return false;
     atomic_fetch_add(&counters->failed, 1);
     errno = (int)atomic_load(&counters->error);
     return true;
 }
-
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 static int note_opened(int descriptor) {
     if (descriptor >= 0 && descriptor < DESCRIPTORS)

@@ -6,43 +6,21 @@ each time in a way that is drawn.
 """
 
 import errno
-import mmap
 import os
 import shutil
-import struct
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "server"))
 
-from harness import NEVER, Server, ServerTest, seeded_random  # noqa: E402
+from harness import NEVER, Server, seeded_random  # noqa: E402
+from shim import ShimTest  # noqa: E402
 
-SHIM = os.environ["FLOWDB_FAULT_SHIM"]
 ROUNDS = int(os.environ.get("FLOWDB_SHIM_ROUNDS", "2"))
-KINDS = ["open", "read", "write", "sync", "truncate", "allocate", "rename", "unlink", "link", "mkdir"]
-LAYOUT = struct.Struct("<QQIIQ" + "Q" * len(KINDS))
 ERRORS = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC, "EINTR": errno.EINTR, "EMFILE": errno.EMFILE,
           "a short write": 0}
 KEYS = 8
 BATCHES = 6
-
-
-class Counters:
-    """What the shim counts, and what it is told."""
-
-    def __init__(self, path):
-        self.path = path
-        with open(path, "wb") as file:
-            file.truncate(LAYOUT.size)
-        with open(path, "r+b") as file:
-            self.memory = mmap.mmap(file.fileno(), LAYOUT.size)
-
-    def arm(self, fail_at, error, persistent):
-        self.memory[:] = LAYOUT.pack(0, fail_at, error, persistent, 0, *([0] * len(KINDS)))
-
-    def read(self):
-        calls, _, _, _, failed, *kinds = LAYOUT.unpack(self.memory[:])
-        return calls, failed, dict(zip(KINDS, kinds))
 
 
 class Life:
@@ -98,20 +76,7 @@ class Life:
             test.assertIn(value, allowed, f"{what}: {place}")
 
 
-class Shim(ServerTest):
-    starts_server = False
-
-    def setUp(self):
-        super().setUp()
-        self.counters = Counters(os.path.join(self.folder, "counters"))
-
-    def shimmed(self, on):
-        for name in ("LD_PRELOAD", "FAULT_SHIM_PATH", "FAULT_SHIM_COUNTERS"):
-            os.environ.pop(name, None)
-        if on:
-            os.environ.update(LD_PRELOAD=SHIM, FAULT_SHIM_PATH=os.path.join(self.folder, "data-"),
-                              FAULT_SHIM_COUNTERS=self.counters.path)
-
+class Shim(ShimTest):
     def live(self, number, fail_at, error, persistent):
         """A life in which a call fails, ended; then one in which none does, and a look at all."""
         life = Life(self, number)

@@ -3,13 +3,10 @@
  * the oracle of tests/sim: writes of every kind, reads, iterators that stay open, maintenance, clocks,
  * configurations, and crashes between two operations or in the middle of one.
  */
-#include <malloc.h>
-
 #include "engine/engine.h"
 #include "fuzz/operations/view.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerInitialize(int *count, char ***words);
 
 enum { OPERATIONS_MAX = 80, VIEWS = 3 };
 
@@ -285,13 +282,6 @@ static void run_operations(struct run *run) {
         if (run->views[i].iterator != NULL)
             view_finish(&run->views[i]);
     check_all(run);
-}
-
-int LLVMFuzzerInitialize(int *count, char ***words) {
-    (void)count;
-    (void)words;
-    mallopt(M_MMAP_THRESHOLD, 64 << 20);
-    return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

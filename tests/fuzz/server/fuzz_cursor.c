@@ -1,7 +1,7 @@
 /*
  * Cursors: what was written for a question and a place is read as that place, and by no other question;
  * what was changed by one character is refused, and what was not written is taken only where it is what
- * would have been. The first byte chooses a path, the second what is changed; a line has the query string,
+ * would have been. The first line is a request such as "GET /query?prefix=a", two bytes say what is changed,
  * and the rest is a place, or a cursor as it is.
  */
 #include "api/api.h"
@@ -68,16 +68,18 @@ static void check_written(struct fl_http_request *request, const struct fl_curso
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct bytes bytes = {.at = data, .end = data + size};
     struct fl_http_request request = {.service = &service};
-    request.route = &fl_api_routes[bytes_below(&bytes, (unsigned)fl_api_route_count)];
+    flowdb_slice query, line = given_line(&bytes);
     unsigned change = (unsigned)bytes_take(&bytes, 2);
-    flowdb_slice query = given_line(&bytes);
-    struct fl_cursor place;
-    given_query(&request.params, request.route->params, query, &service.limits, &request.reply);
-    is_taken(&request, flowdb_bytes(bytes.at, bytes_left(&bytes)));
-    place.ts = (int64_t)bytes_take(&bytes, 8);
-    place.key = bytes_slice(&bytes, size);
-    if (place.key.size > 0)
-        check_written(&request, &place, change);
+    request.route = given_route(line, &query, &request.reply);
+    if (request.route != NULL) {
+        struct fl_cursor place;
+        given_query(&request.params, request.route->params, query, &service.limits, &request.reply);
+        is_taken(&request, flowdb_bytes(bytes.at, bytes_left(&bytes)));
+        place.ts = (int64_t)bytes_take(&bytes, 8);
+        place.key = bytes_slice(&bytes, size);
+        if (place.key.size > 0)
+            check_written(&request, &place, change);
+    }
     fl_http_params_deinit(&request.params);
     fl_http_reply_deinit(&request.reply);
     return 0;

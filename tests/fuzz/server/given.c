@@ -1,5 +1,6 @@
 #include "fuzz/server/given.h"
 
+#include "api/api.h"
 #include "json/json_reader.h"
 
 flowdb_slice given_line(struct bytes *bytes) {
@@ -19,6 +20,20 @@ flowdb_slice given_before(flowdb_slice text, char separator, flowdb_slice *rest)
     size_t size = (size_t)(end - at);
     *rest = flowdb_bytes(end + 1, text.size - size - 1);
     return flowdb_bytes(at, size);
+}
+
+const struct fl_http_route *given_route(flowdb_slice line, flowdb_slice *query,
+                                        struct fl_http_reply *reply) {
+    const struct fl_http_service service = {.routes = fl_api_routes,
+                                            .route_count = fl_api_route_count};
+    char method[16] = "", path[64] = "";
+    flowdb_slice rest, word = given_before(line, ' ', &rest);
+    memcpy(method, word.data, word.size < sizeof method ? word.size : sizeof method - 1);
+    word = given_before(rest, '?', query);
+    if (word.size > 0)
+        memcpy(path, word.data, word.size < sizeof path ? word.size : sizeof path - 1);
+    const struct fl_http_head head = {method, path, "HTTP/1.1"};
+    return fl_http_route_find(&service, &head, reply);
 }
 
 bool given_query(struct fl_http_params *params, uint32_t allowed, flowdb_slice query,

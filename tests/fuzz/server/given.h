@@ -3,7 +3,7 @@
 #define FUZZ_SERVER_GIVEN_H
 
 #include "fuzz/common/bytes.h"
-#include "http/params.h"
+#include "http/request.h"
 #include "text/output.h"
 
 /* What comes before the next newline, which is passed. */
@@ -11,6 +11,10 @@ flowdb_slice given_line(struct bytes *bytes);
 /* What comes before the first `separator`, and behind it; all of it, and {NULL, 0}, where there is none. */
 flowdb_slice given_before(flowdb_slice text, char separator, flowdb_slice *rest);
 
+/* What answers a request such as "GET /query?prefix=a", and its query string; NULL where nothing does.
+   `reply` then says why. */
+const struct fl_http_route *given_route(flowdb_slice line, flowdb_slice *query,
+                                        struct fl_http_reply *reply);
 /* The parameters of a query string, up to the first that is refused. */
 bool given_query(struct fl_http_params *params, uint32_t allowed, flowdb_slice query,
                  const struct fl_limits *limits, struct fl_http_reply *reply);

@@ -12,7 +12,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *count, char ***words);
 
-enum { BODY_MAX = 2000, RECORDS_MAX = 12, KEY_MAX = 24, VALUE_MAX = 48 };
+enum { BODY_MAX = 2000, RECORDS_MAX = 12, KEY_MAX = 23, VALUE_MAX = 47 };
 
 /* One for all inputs, but for the database, which is made anew after one that has changed it. */
 static struct {

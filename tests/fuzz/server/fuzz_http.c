@@ -4,6 +4,7 @@
  * nothing; nothing passes the limits; and compressed or not, or in other pieces, it is the same.
  */
 #include "api/api.h"
+#include "api/rates.h"
 #include "engine/engine.h"
 #include "fuzz/server/stand_in.h"
 #include "http/gzip.h"
@@ -11,6 +12,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *count, char ***words);
+
+#define SECRET "a-key-that-nobody-is-told"
 
 enum { BODY_MAX = 2000, RECORDS_MAX = 12, KEY_MAX = 23, VALUE_MAX = 47 };
 
@@ -62,8 +65,13 @@ int LLVMFuzzerInitialize(int *count, char ***words) {
     expect(fl_config_init(&server.config));
     free(server.config.data_dir);
     server.config.data_dir = strdup("/nonexistent/flowdb"); /* checkpoints look into it */
+    const struct fl_value secret = {.type = FL_VALUE_WORD, .text = SECRET};
+    char error[FL_CONFIG_ERROR];
+    expect(fl_config_set(&server.config, fl_config_find("udp_api_key"), &secret, "test", error));
     server.api.config = &server.config;
+    server.api.live = fl_live_config_create(&server.config);
     server.api.counters = fl_counters_create();
+    server.api.rates = fl_rates_create(server.api.counters);
     server.api.running = fl_running_create(3600, &server.logger);
     struct fl_http_service *service = &server.exchanges.service;
     *service =
@@ -81,6 +89,7 @@ int LLVMFuzzerInitialize(int *count, char ***words) {
     service->limits.max_key_bytes = KEY_MAX;
     service->limits.max_value_bytes = VALUE_MAX;
     expect(fl_http_workers_init(&server.exchanges.workers));
+    expect(server.api.live != NULL && server.api.rates != NULL);
     expect(server.api.counters != NULL && server.api.running != NULL && service->meters != NULL);
     return 0;
 }
@@ -127,6 +136,7 @@ static void check_answer(const struct stand_in_request *request,
     struct fl_output plain = {0};
     decode(answer, &plain);
     expect(plain.size == 0 || given_is_json(flowdb_bytes(plain.data, plain.size)));
+    expect(plain.size == 0 || memmem(plain.data, plain.size, SECRET, strlen(SECRET)) == NULL);
     fl_output_deinit(&plain);
 }
 
@@ -189,6 +199,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct stand_in_request request;
     struct bytes bytes = {.at = data, .end = data + size};
     struct stand_in_answer answer;
+    if (memmem(data, size, SECRET, strlen(SECRET)) != NULL)
+        return -1; /* who knows it may be answered with it */
     stand_in_parse(&bytes, &request);
     renew_database();
     ask(&request, &answer);

@@ -150,6 +150,45 @@ static void check_database(void) {
     flowdb_result_free(&result);
 }
 
+/* ----------------------------------------------------------------------------------- prefixes -- */
+
+/* How many records there are, of which so many have the prefix. */
+struct tally {
+    size_t all, with;
+};
+
+static struct tally count(flowdb_slice prefix) {
+    flowdb_range all = flowdb_range_all();
+    flowdb_result result = {0};
+    expect(flowdb_query(server.api.db, &all, NULL, &result) == FLOWDB_OK);
+    struct tally tally = {.all = result.count};
+    for (size_t i = 0; i < result.count; i++) {
+        flowdb_slice key = result.records[i].key;
+        tally.with += key.size >= prefix.size && memcmp(key.data, prefix.data, prefix.size) == 0;
+    }
+    flowdb_result_free(&result);
+    return tally;
+}
+
+/* The prefix that a request deletes, appended to `bytes`; false where it is none of that kind. */
+static bool deletes_prefix(const struct stand_in_request *request, struct fl_output *bytes) {
+    const struct stand_in_pairs *arguments = &request->arguments;
+    struct fl_http_params params = {0};
+    struct fl_http_reply reply = {0};
+    bool deletes =
+        strcmp(request->method, "DELETE") == 0 && strcmp(request->path, "/range") == 0 &&
+        arguments->count == 1 &&
+        fl_http_params_add(&params, FL_PARAM_BIT(FL_PARAM_PREFIX), arguments->pairs[0].name,
+                           arguments->pairs[0].value, &server.exchanges.service.limits, &reply);
+    flowdb_slice prefix = fl_http_params_bytes(&params, FL_PARAM_PREFIX);
+    deletes = deletes && prefix.size > 0;
+    if (deletes)
+        fl_output_append(bytes, prefix.data, prefix.size);
+    fl_http_params_deinit(&params);
+    fl_http_reply_deinit(&reply);
+    return deletes;
+}
+
 /* ---------------------------------------------------------------------------------- exchanges -- */
 
 static bool maintains(const struct stand_in_request *request) {
@@ -158,6 +197,11 @@ static bool maintains(const struct stand_in_request *request) {
 
 /* The answer; what it has done to the database is judged. */
 static void ask(const struct stand_in_request *request, struct stand_in_answer *answer) {
+    struct fl_output prefix = {0};
+    struct tally had = {0}, has;
+    bool deletes = deletes_prefix(request, &prefix);
+    if (deletes)
+        had = count(flowdb_bytes(prefix.data, prefix.size));
     uint64_t before = atomic_load(&server.api.db->visible_seq);
     stand_in_exchange(&server.exchanges, request, answer);
     uint64_t written = atomic_load(&server.api.db->visible_seq) - before;
@@ -167,6 +211,11 @@ static void ask(const struct stand_in_request *request, struct stand_in_answer *
     expect(written <= RECORDS_MAX);
     if (written > 0)
         check_database();
+    if (deletes && answer->status == 200) { /* those, and no others */
+        has = count(flowdb_bytes(prefix.data, prefix.size));
+        expect(has.with == 0 && has.all == had.all - had.with);
+    }
+    fl_output_deinit(&prefix);
     server.changed = server.changed || written > 0 || (!safe && maintains(request));
 }
 

@@ -558,6 +558,15 @@ typedef struct flowdb_stats {
     uint64_t disk_free_bytes;    /* where the database lies; UINT64_MAX: cannot be told */
     uint64_t disk_reserve_bytes; /* below this much free space only deletes are taken */
     uint64_t writes_accepted;    /* 1 or 0; flowdb_get_health says why */
+
+    /* --- back pressure of compaction: while more tables come to be than it merges, writes are slowed
+       down in proportion, each a little */
+    uint64_t total_paced_writes;   /* counter: writes that waited so */
+    uint64_t total_write_paced_us; /* counter: how long, added up */
+    uint64_t
+        write_pace_ns_per_kib; /* gauge: what a KiB that is written has to wait now; 0: nothing */
+    uint64_t
+        background_jobs_failing; /* gauge: whose last run failed; flowdb_get_health names one */
 } flowdb_stats;
 
 /*

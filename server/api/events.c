@@ -1,4 +1,4 @@
-/* GET /admin/events: what the engine did in the background, the newest first. */
+/* GET /admin/events: how the engine is, and what it did in the background, the newest first. */
 #include "api/api.h"
 #include "api/listing.h"
 #include "api/precision.h"
@@ -23,7 +23,10 @@ static void write_event(struct fl_json_writer *writer, const flowdb_event *event
 
 static void finish_events(struct fl_http_request *request) {
     flowdb_events events = {0};
-    flowdb_status status = flowdb_list_events(fl_api_db(request), &events);
+    flowdb_health health = {.struct_size = sizeof health};
+    flowdb_status status = flowdb_get_health(fl_api_db(request), &health);
+    if (status == FLOWDB_OK)
+        status = flowdb_list_events(fl_api_db(request), &events);
     if (status != FLOWDB_OK) {
         fl_api_fail(request, status);
         return;
@@ -31,6 +34,8 @@ static void finish_events(struct fl_http_request *request) {
     struct fl_json_writer writer = {.output = &request->reply.body};
     request->reply.status = 200;
     fl_json_begin_object(&writer);
+    fl_list_text(&writer, "health", flowdb_health_state_name(health.state));
+    fl_list_text(&writer, "health_reason", health.message);
     fl_list_begin(&writer, "events");
     for (size_t i = events.count; i > 0; i--)
         write_event(&writer, events.events[i - 1], fl_precision_of(&request->params));

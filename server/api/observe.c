@@ -41,6 +41,11 @@ static void finish_ready(struct fl_http_request *request) {
     fl_json_string(&writer, flowdb_str("ready"));
     fl_json_member(&writer, "health");
     fl_json_string(&writer, flowdb_str(flowdb_health_state_name(health.state)));
+    if (health.state == FLOWDB_HEALTH_DEGRADED) {
+        fl_json_member(&writer, "reason");
+        fl_json_string(&writer, flowdb_str("something in the background goes on failing; "
+                                           "/admin/events says what"));
+    }
     fl_json_end_object(&writer);
 }
 

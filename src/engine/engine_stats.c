@@ -58,6 +58,17 @@ static void gather_stalls(flowdb *db, flowdb_stats *out) {
     out->total_space_refusals = read_counter(&db->space_refusals);
     out->write_stall_longest_us = stalls.longest_us;
     out->writers_stalled = stalls.waiting;
+    out->total_paced_writes = stalls.paced;
+    out->total_write_paced_us = stalls.paced_us;
+    out->write_pace_ns_per_kib = read_counter(&db->pace_ns_per_kib);
+}
+
+static void gather_jobs(flowdb *db, flowdb_stats *out) {
+    for (size_t job = 0; job < FL_JOBS; job++) {
+        struct fl_job_report report;
+        fl_scheduler_report(&db->scheduler, job, &report);
+        out->background_jobs_failing += report.failed_in_row > 0;
+    }
 }
 
 /* --------------------------------------------------------------------------------- latencies -- */
@@ -170,6 +181,7 @@ void fl_engine_gather_stats(flowdb *db, flowdb_stats *out) {
     gather_calls(db, out);
     gather_events(db, out);
     gather_stalls(db, out);
+    gather_jobs(db, out);
     gather_latencies(&db->stats, out);
     struct fl_version *version = fl_engine_pin(db);
     gather_memory(db, version, out);

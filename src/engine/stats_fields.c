@@ -113,6 +113,13 @@ static const flowdb_stats_field fields[] = {
     GAUGE(disk_free_bytes, "disk_free_bytes", "Bytes that are free where the database lies."),
     GAUGE(disk_reserve_bytes, "disk_reserve_bytes", "Free bytes below which writes are refused."),
     GAUGE(writes_accepted, "writes_accepted", "1 where records can be written, 0 where not."),
+    COUNTER(total_paced_writes, "paced_writes_total",
+            "Writes that were slowed down because compaction was behind."),
+    COUNTER_US(total_write_paced_us, "write_pace_seconds_total", "How long writes waited so."),
+    FIELD(write_pace_ns_per_kib, GAUGE, "flowdb_write_pace_seconds_per_byte", NULL, 1e-9 / 1024,
+          "What a byte that is written has to wait for compaction now."),
+    GAUGE(background_jobs_failing, "background_jobs_failing",
+          "Background jobs whose last run failed, and which are tried again."),
 };
 
 const flowdb_stats_field *flowdb_stats_field_at(size_t index) {

@@ -232,6 +232,7 @@ class Events(Calls):
         self.request("POST", "/admin/flush", b"")
         self.request("POST", "/admin/gc", b"")
         answer = self.get("/admin/events")
+        self.assertEqual((answer["health"], answer["health_reason"]), ("good", ""))
         kinds = [event["kind"] for event in answer["events"]]
         self.assertEqual(answer["count"], len(kinds))
         self.assertEqual(kinds[-1], "open")
@@ -244,6 +245,29 @@ class Events(Calls):
         self.assertLess(abs(flush["started_at"] / 1e6 - time.time()), 3600)
         seconds = self.get("/admin/events?precision=s")["events"][-1]["started_at"]
         self.assertEqual(seconds, answer["events"][-1]["started_at"] // 10**6)
+
+    def test_what_goes_on_failing_is_told_with_its_reason_to_those_with_a_key(self):
+        """A flush whose folder is gone for a while."""
+        self.restart(f'api_keys = ["{KEY}"]\n[engine]\nmemtable_size_mb = 1\n')
+        key = [("X-API-Key", KEY)]
+        folder = os.path.join(self.data_dir, "sst")
+        os.rename(folder, folder + "-away")
+        body = frame(*(record_bytes(b"k", ts, os.urandom(150)) for ts in range(9000)))
+        self.assertEqual(self.request("POST", "/write/binary", body, key).status, 200)
+        self.assertEqual(self.request("POST", "/write", {"records": [{"key": "a", "ts": 1}]},
+                                      key).status, 200)
+        answer = self.until(lambda: "reason" in (found := self.get("/ready")) and found, "failures")
+        self.assertEqual((answer["status"], answer["health"]), ("ready", "degraded"))
+        self.assertIn("/admin/events", answer["reason"])
+        self.assertNotIn(self.data_dir, answer["reason"])
+        answer = self.get("/admin/events", key)
+        self.assertEqual(answer["health"], "degraded")
+        self.assertRegex(answer["health_reason"], r"has failed \d+ times in a row: ")
+        self.assertIn("retry", {event["kind"] for event in answer["events"]})
+        self.assertGreater(self.get("/stats", key)["background_jobs_failing"], 0)
+        os.rename(folder + "-away", folder)
+        self.until(lambda: self.get("/ready")["health"] == "good", "a flush that went well")
+        self.assertEqual(self.get("/stats", key)["background_jobs_failing"], 0)
 
     def test_a_folder_whose_name_is_no_text_makes_no_broken_answer(self):
         self.server.stop()

@@ -215,6 +215,11 @@ static void writes_slow_down_while_compaction_is_behind(void **state) {
     fl_engine_stalls(engine->db, &stalls);
     assert_true(stalls.paced > 0 && stalls.paced_us >= 1000);
     assert_int_equal(stalls.count, 0);
+    flowdb_stats stats = {.struct_size = sizeof stats};
+    engine_assert_ok(flowdb_get_stats(engine->db, &stats));
+    assert_int_equal(stats.total_paced_writes, stalls.paced);
+    assert_int_equal(stats.total_write_paced_us, stalls.paced_us);
+    assert_true(stats.write_pace_ns_per_kib > 0);
     gate_open(&gate);
     while (atomic_load(&engine->db->pace_ns_per_kib) > 0)
         sched_yield();
@@ -223,6 +228,8 @@ static void writes_slow_down_while_compaction_is_behind(void **state) {
     engine_assert_ok(put_large(engine->db, "b", 2));
     fl_engine_stalls(engine->db, &stalls);
     assert_int_equal(stalls.paced, paced);
+    engine_assert_ok(flowdb_get_stats(engine->db, &stats));
+    assert_int_equal(stats.write_pace_ns_per_kib, 0);
     engine_close(engine);
     engine->fault.hook = NULL;
 }

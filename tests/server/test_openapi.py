@@ -164,11 +164,17 @@ class Requests(Described):
                 self.assertEqual(declared - seen, set(), "described, and never seen")
 
     def ask(self, operation):
-        request = self.make(operation)
+        kinds = list(operation.responses[200].get("content", {}))
+        accepted = self.random.choice([None, *kinds])
+        headers = [("Accept", accepted), ("Accept-Encoding", "identity")] if accepted else []
+        request = self.make(operation, headers=headers)
         answer = self.send(operation, request)
         self.assertIn(answer.status, (200, 404), f"{request} -> {answer.body[:200]}")
+        if accepted and answer.status == 200 and "format=" not in request[0]:
+            kind = answer.headers["content-type"].split(";")[0]
+            self.assertTrue(kind == accepted or "{" in operation.path, f"{accepted} -> {kind}")
         if operation.method == "GET":
-            head = self.request("HEAD", request[0], None, WITH_KEY)
+            head = self.request("HEAD", request[0], None, [*WITH_KEY, *headers])
             self.assertEqual((head.status, head.body), (answer.status, b""))
             self.assertEqual(head.headers["content-type"], answer.headers["content-type"])
             self.connection = self.connect()

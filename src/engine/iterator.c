@@ -3,6 +3,7 @@
 #include "engine/scan.h"
 
 #define COUNT_EVERY 4096 /* records that an iterator returns between two looks at the statistics */
+#define PATIENCE_MAX 32  /* and at most between two times that it asks for many rows at once */
 
 /* What the next call has to do to get to its record. */
 enum step {
@@ -18,6 +19,13 @@ struct flowdb_iterator {
     size_t limit; /* SIZE_MAX where there is none */
     size_t returned;
     size_t counted; /* of those, how many are in the statistics */
+    /* Rows behind the record at hand that were taken from the scan and are not returned yet. */
+    struct fl_stretch stretch;
+    size_t taken;
+    flowdb_slice current; /* key and ts of the record at hand, where there are any */
+    int64_t ts;
+    size_t look_at;  /* with more returned than these, it is time to ask for some */
+    size_t patience; /* records to return before asking again: more while it is in vain */
     struct fl_buffer key;
     flowdb_status failed; /* returned again and again until a seek succeeds */
     char *failure;        /* its sentence; owned, may be NULL */
@@ -168,6 +176,33 @@ static flowdb_status repeat_failure(const flowdb_iterator *iterator) {
                    iterator->failure != NULL ? iterator->failure : "the iterator failed before");
 }
 
+/* Counts what was returned, and asks for the rows behind the record at hand where they need no more
+   than to be returned. */
+static __attribute__((noinline)) void look_around(flowdb_iterator *iterator) {
+    if (iterator->returned - iterator->counted >= COUNT_EVERY)
+        count_returned(iterator);
+    iterator->current = iterator->row->key;
+    iterator->ts = iterator->row->ts;
+    iterator->taken =
+        fl_scan_take(&iterator->scan, iterator->limit - iterator->returned, &iterator->stretch);
+    iterator->patience = iterator->taken > 0 ? 0 : FL_MIN(iterator->patience * 2 + 1, PATIENCE_MAX);
+    iterator->look_at = iterator->returned + iterator->patience;
+}
+
+/* The next of the rows that were taken; the scan's row is the last of them. */
+static inline void hand_out_taken(flowdb_iterator *iterator, flowdb_record *record) {
+    const struct fl_row *row = iterator->row;
+    iterator->taken--;
+    if (iterator->stretch.keys != NULL)
+        iterator->current = *iterator->stretch.keys++;
+    iterator->returned++;
+    iterator->ts = (int64_t)((uint64_t)iterator->ts + (uint64_t)iterator->stretch.step);
+    *record = (flowdb_record){.key = iterator->current,
+                              .ts = iterator->ts,
+                              .expire_at = row->expire_at,
+                              .value = *iterator->stretch.values++};
+}
+
 static flowdb_status advance(flowdb_iterator *iterator) {
     switch (iterator->step) {
     case STEP_BEGIN:
@@ -188,14 +223,17 @@ static flowdb_status hand_out(flowdb_iterator *iterator, flowdb_record *record) 
         count_returned(iterator);
         return FLOWDB_DONE;
     }
-    if (++iterator->returned - iterator->counted >= COUNT_EVERY)
-        count_returned(iterator);
     *record = (flowdb_record){
         .key = row->key, .ts = row->ts, .expire_at = row->expire_at, .value = row->value};
+    iterator->returned++;
     return FLOWDB_OK;
 }
 
 flowdb_status flowdb_iterator_next(flowdb_iterator *iterator, flowdb_record *record) {
+    if (iterator->taken > 0) {
+        hand_out_taken(iterator, record);
+        return FLOWDB_OK;
+    }
     if (iterator->failed != FLOWDB_OK)
         return repeat_failure(iterator);
     if (iterator->returned >= iterator->limit)
@@ -203,7 +241,12 @@ flowdb_status flowdb_iterator_next(flowdb_iterator *iterator, flowdb_record *rec
     bool goes_on = iterator->step == STEP_NEXT && iterator->row != NULL;
     flowdb_status status =
         goes_on ? fl_scan_next(&iterator->scan, &iterator->row) : advance(iterator);
-    return status == FLOWDB_OK ? hand_out(iterator, record) : keep_failure(iterator, status);
+    if (status != FLOWDB_OK)
+        return keep_failure(iterator, status);
+    status = hand_out(iterator, record);
+    if (iterator->returned > iterator->look_at && status == FLOWDB_OK)
+        look_around(iterator);
+    return status;
 }
 
 flowdb_status flowdb_iterator_seek(flowdb_iterator *iterator, flowdb_slice key, int64_t ts) {
@@ -211,6 +254,7 @@ flowdb_status flowdb_iterator_seek(flowdb_iterator *iterator, flowdb_slice key, 
         return fl_fail(FLOWDB_INVALID_ARGUMENT, "key is NULL with a size of %zu", key.size);
     /* The empty key is below every key: nothing is at or after it when going down. */
     bool nothing = key.size == 0 && iterator->scan.bounds.reverse;
+    iterator->taken = 0;
     const struct fl_row *row = NULL;
     flowdb_status status = nothing ? FLOWDB_OK : fl_scan_seek(&iterator->scan, key, ts, &row);
     if (status != FLOWDB_OK)
@@ -224,9 +268,10 @@ flowdb_status flowdb_iterator_seek(flowdb_iterator *iterator, flowdb_slice key, 
 /* Moves from the record at hand, which was returned, to the first of the next key. */
 static flowdb_status skip_key(flowdb_iterator *iterator) {
     struct fl_buffer *key = &iterator->key;
-    const struct fl_row *row = iterator->row;
+    flowdb_slice at_hand = iterator->taken > 0 ? iterator->current : iterator->row->key;
+    iterator->taken = 0;
     key->size = 0;
-    flowdb_status status = fl_buffer_append(key, row->key.data, row->key.size);
+    flowdb_status status = fl_buffer_append(key, at_hand.data, at_hand.size);
     if (status == FLOWDB_OK)
         status = fl_buffer_append(key, "", 1);
     if (status != FLOWDB_OK)

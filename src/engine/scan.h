@@ -50,6 +50,11 @@ static inline flowdb_status fl_scan_next(struct fl_scan *scan, const struct fl_r
     return FLOWDB_OK;
 }
 
+/* As fl_source_take, of rows that are live; the current one, which is live, must not be used after. */
+static inline size_t fl_scan_take(struct fl_scan *scan, size_t most, struct fl_stretch *stretch) {
+    return scan->hides ? 0 : fl_merge_take(&scan->merge, most, stretch);
+}
+
 /* ---- range.c ---- */
 
 /* The bounds of a public range. `successor` (FL_KEY_MAX bytes) holds a prefix's upper bound. */

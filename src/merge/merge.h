@@ -44,6 +44,14 @@ static inline flowdb_status fl_merge_next(struct fl_merge *merge) {
     merge->free--;
     return fl_source_next(merge->sources[merge->losers[0]]);
 }
+/* As fl_source_take, of rows that need no contest. There must be a current one. */
+static inline size_t fl_merge_take(struct fl_merge *merge, size_t most,
+                                   struct fl_stretch *stretch) {
+    size_t least = most < merge->free ? most : merge->free;
+    size_t count = fl_source_take(merge->sources[merge->losers[0]], least, stretch);
+    merge->free -= count;
+    return count;
+}
 /*
  * Do all rows of the winner up to (key, ts), which it has, come before those of the other sources?
  * Then whoever works on sources directly may move it behind them, and says so by fl_merge_moved.

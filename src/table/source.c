@@ -19,6 +19,11 @@ struct slope {
     uint64_t base, step;
 };
 
+/* Keys and values of rows that were taken at once. */
+struct taken {
+    flowdb_slice keys[FL_DECIMAL_TEXTS], values[FL_DECIMAL_TEXTS];
+};
+
 struct table_source {
     struct fl_source base;
     struct fl_table *table;
@@ -39,7 +44,8 @@ struct table_source {
     /* Where the block has numbers: the values of `text_count` rows from `text_row` on. */
     struct fl_decimal_texts *texts; /* NULL: no such block was met yet */
     uint32_t text_row, text_count;
-    uint32_t text_batch; /* how many to write next: more while the walk goes on */
+    uint32_t text_batch; /* how many to write, or to take, next: more while the walk goes on */
+    struct taken *taken; /* NULL: none were taken yet */
 };
 
 static struct table_source *source_of(struct fl_source *base) {
@@ -434,6 +440,70 @@ static flowdb_status forward_next(struct fl_source *base) {
     return forward_key(source);
 }
 
+/* Where the keys and values of rows are put that are taken at once. */
+static bool prepare_taking(struct table_source *source) {
+    if (source->taken == NULL)
+        source->taken = fl_allocate(source->table->env->alloc, sizeof *source->taken);
+    return source->taken != NULL;
+}
+
+/* Values of `count` rows behind the current one, which lie in the block. */
+static void take_values(struct table_source *source, size_t count) {
+    struct fl_row *out = &source->base.row;
+    for (uint32_t i = 0; i < count; i++) {
+        fl_slice_store(&source->taken->values[i],
+                       fl_block_bytes(source->block, source->row + 1 + i));
+        __builtin_prefetch((const char *)source->taken->values[i].data + PREFETCH);
+    }
+    out->value = source->taken->values[count - 1];
+}
+
+/* Moves to the key of the `count`th row from here, in a block of one row for each. */
+static void take_keys(struct table_source *source, size_t count) {
+    for (uint32_t i = 0; i < count; i++)
+        fl_slice_store(&source->taken->keys[i], fl_block_key(source->block, source->key + 1 + i));
+    source->base.row.key = source->taken->keys[count - 1];
+    source->key += (uint32_t)count;
+    source->row_begin = source->key;
+    source->row_end = source->key + 1;
+}
+
+/* How many rows behind the current one are of its run, or of other keys but all alike. */
+static size_t alike(const struct table_source *source, bool *of_run) {
+    if (!source->steady || source->expire.step != 0)
+        return 0;
+    *of_run = source->row + 1 < source->row_end;
+    if (*of_run)
+        return source->row_end - source->row - 1;
+    return source->lone ? source->key_end - source->key - 1 : 0;
+}
+
+/* Takes what is alike, as far as its values are written or as there is room. */
+static size_t forward_take(struct fl_source *base, size_t most, struct fl_stretch *stretch) {
+    struct table_source *source = source_of(base);
+    bool of_run, numbers = source->block->numbers != NULL;
+    uint32_t row = source->row, text = row + 1 - source->text_row;
+    size_t count = FL_MIN(alike(source, &of_run), most);
+    count = FL_MIN(count, numbers ? source->text_count - text : source->text_batch);
+    if (count == 0 || (!(numbers && of_run) && !prepare_taking(source)))
+        return 0;
+    stretch->keys = of_run ? NULL : source->taken->keys;
+    stretch->values = numbers ? source->texts->values + text : source->taken->values;
+    stretch->step = (int64_t)source->ts.step;
+    if (numbers)
+        fl_slice_store(&base->row.value, stretch->values[count - 1]);
+    else
+        take_values(source, count);
+    if (!of_run)
+        take_keys(source, count);
+    source->row = row + (uint32_t)count;
+    base->row.ts = (int64_t)((uint64_t)base->row.ts + count * source->ts.step);
+    base->row.seq += count * source->seq.step;
+    if (!numbers)
+        source->text_batch = FL_MIN(source->text_batch * 2, FL_DECIMAL_TEXTS);
+    return count;
+}
+
 static __attribute__((noinline)) flowdb_status reverse_key(struct table_source *source) {
     return last_below(source, source->key) ? FLOWDB_OK : previous_block(source);
 }
@@ -640,14 +710,18 @@ static void source_close(struct fl_source *base) {
     fl_partition_use_end(&source->use);
     fl_buffer_deinit(&source->window.bytes);
     fl_release(table->env->alloc, source->texts);
+    fl_release(table->env->alloc, source->taken);
     fl_release(table->env->alloc, source);
     fl_table_unref(table);
 }
 
 flowdb_status fl_table_source(struct fl_table *table, const struct fl_bounds *bounds,
                               const struct fl_table_read *read, struct fl_source **source) {
-    static const struct fl_source_ops forward = {
-        .seek = forward_seek, .next = forward_next, .run = forward_run, .close = source_close};
+    static const struct fl_source_ops forward = {.seek = forward_seek,
+                                                 .next = forward_next,
+                                                 .run = forward_run,
+                                                 .take = forward_take,
+                                                 .close = source_close};
     static const struct fl_source_ops reverse = {
         .seek = reverse_seek, .next = reverse_next, .run = reverse_run, .close = source_close};
     const struct fl_alloc *alloc = table->env->alloc;

@@ -1,6 +1,8 @@
 /* Iterators: snapshots, seeking, skipping keys, limits, ends. */
 #include "api_fixture.h"
 
+#include "support/seeded.h"
+
 static void put_series(struct api *api) {
     static const char *const keys[] = {"a", "b", "c", "e"};
     static const char *const values[] = {"10", "20", "30"};
@@ -298,6 +300,87 @@ static void done_leaves_the_record_untouched(void **state) {
     flowdb_iterator_destroy(iterator);
 }
 
+/* Many rows that are alike, which an iterator takes from its tables many at a time. */
+enum { ALIKE_KEYS = 30, ALIKE_LONE = 4000, ALIKE_POINTS = 150, ALIKE_PARTS = 2, ALIKE_RUN = 75 };
+#define ALIKE_ALL (ALIKE_KEYS * ALIKE_POINTS + ALIKE_LONE)
+
+struct alike {
+    char key[8], value[8];
+    int64_t ts;
+};
+
+/* Series of points, then keys of one point each. Each batch has every other run of them. */
+static struct alike *write_alike(struct api *api) {
+    struct alike *all = calloc(ALIKE_ALL, sizeof *all);
+    flowdb_batch *batches[ALIKE_PARTS] = {flowdb_batch_create(), flowdb_batch_create()};
+    for (unsigned i = 0; i < ALIKE_ALL; i++) {
+        bool lone = i >= ALIKE_KEYS * ALIKE_POINTS;
+        unsigned number = lone ? i - ALIKE_KEYS * ALIKE_POINTS : i / ALIKE_POINTS;
+        snprintf(all[i].key, sizeof all[i].key, "%c%04u", lone ? 'z' : 'a', number % 10000);
+        snprintf(all[i].value, sizeof all[i].value, "%u.5", i % 1000);
+        all[i].ts = lone ? 7 : 10 * (i % ALIKE_POINTS);
+        api_assert_ok(flowdb_batch_put(batches[i / ALIKE_RUN % ALIKE_PARTS], flowdb_str(all[i].key),
+                                       all[i].ts, FLOWDB_NEVER, flowdb_str(all[i].value)));
+    }
+    for (unsigned i = 0; i < ALIKE_PARTS; i++) {
+        api_write_batch(api, batches[i]);
+        flowdb_batch_destroy(batches[i]);
+    }
+    return all;
+}
+
+static void assert_alike(const flowdb_record *record, const struct alike *expected) {
+    assert_int_equal(record->ts, expected->ts);
+    assert_int_equal(record->key.size, strlen(expected->key));
+    assert_memory_equal(record->key.data, expected->key, record->key.size);
+    assert_int_equal(record->value.size, strlen(expected->value));
+    assert_memory_equal(record->value.data, expected->value, record->value.size);
+}
+
+static unsigned next_key_of(const struct alike *all, unsigned at) {
+    unsigned next = at + 1;
+    while (next < ALIKE_ALL && strcmp(all[next].key, all[at].key) == 0)
+        next++;
+    return next;
+}
+
+/* Steps, skips and seeks as the dice say, against the array that was written. */
+static void walk_alike(struct api *api, const struct alike *all, struct seeded *dice) {
+    size_t limit = seeded_chance(dice, 30) ? 1 + seeded_below(dice, 300) : 0, returned = 0;
+    flowdb_iterator *iterator = scan_limited(api, flowdb_range_all(), false, limit);
+    unsigned next = 0; /* what comes next */
+    for (bool at_hand = false; next < ALIKE_ALL && (limit == 0 || returned < limit);) {
+        unsigned what = seeded_below(dice, 400);
+        flowdb_record record;
+        if (what < 3) {
+            next = seeded_below(dice, ALIKE_ALL);
+            api_assert_ok(flowdb_iterator_seek(iterator, flowdb_str(all[next].key), all[next].ts));
+            at_hand = false;
+        }
+        unsigned skipped = what < 6 && at_hand ? next_key_of(all, next - 1) : next;
+        if (skipped == ALIKE_ALL)
+            continue;
+        next = skipped;
+        api_assert_ok(what < 6 ? flowdb_iterator_next_key(iterator, &record)
+                               : flowdb_iterator_next(iterator, &record));
+        assert_alike(&record, &all[next++]);
+        at_hand = true;
+        returned++;
+    }
+    if (returned == limit || next == ALIKE_ALL)
+        api_assert_next(iterator, "done");
+    flowdb_iterator_destroy(iterator);
+}
+
+static void steps_skips_and_seeks_agree_where_many_rows_are_alike(void **state) {
+    struct api *api = *state;
+    struct seeded dice = seeded_begin("alike");
+    struct alike *all = write_alike(api);
+    for (unsigned round = 0; round < 40; round++)
+        walk_alike(api, all, &dice);
+    free(all);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         API_TEST_EVERYWHERE(next_returns_the_records_in_order_and_then_done_again_and_again),
@@ -317,6 +400,7 @@ int main(void) {
         API_TEST_EVERYWHERE(close_with_iterators_alive_is_refused_and_changes_nothing),
         API_TEST_EVERYWHERE(an_iterator_over_nothing_is_done_at_once),
         API_TEST(done_leaves_the_record_untouched),
+        API_TEST_EVERYWHERE(steps_skips_and_seeks_agree_where_many_rows_are_alike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #     make install   PREFIX=/usr/local DESTDIR=
 #     make bench     the benchmarks; ARGS= passes flags
 #     make bench-peers the same workloads on other stores, into docs/benchmarks.md; needs Rust
+#     make bench-server the server under load from another process; the same page; 3 minutes
 #     make bench-growth  costs at 10^5 to 10^7 records, and pauses of writers; the same page; 15 minutes
 #     make soak      the long tests, for hours; SOAK_TESTS=churn, SOAK_GIGABYTES= and SOAK_MINUTES=
 #     make mutation  puts faults into a copy of the source, one by one: does a test notice each?
@@ -21,7 +22,7 @@ ARGS =
 JOBS := $(shell nproc)
 RELEASE := build/release
 
-.PHONY: run build test install bench bench-growth bench-peers soak mutation check clean
+.PHONY: run build test install bench bench-growth bench-peers bench-server soak mutation check clean
 .PHONY: debug asan tsan fuzz coverage packages test-packages test-release test-asan test-tsan test-fuzz
 .PHONY: check-layers check-format check-lint
 # A build uses every core by itself, and two at once would write the same files.
@@ -48,6 +49,9 @@ bench: $(RELEASE)/build.ninja
 
 bench-growth: $(RELEASE)/build.ninja
 	scripts/bench-growth $(ARGS)
+
+bench-server: $(RELEASE)/build.ninja
+	scripts/bench-server $(ARGS)
 
 bench-peers:
 	@scripts/install-packages library peers

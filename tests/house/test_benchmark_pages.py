@@ -11,6 +11,7 @@ sys.path.insert(0, str(pathlib.Path(os.environ["FLOWDB_SOURCE_DIR"]) / "scripts"
 
 import bench_growth_page  # noqa: E402
 import bench_peers_table  # noqa: E402
+import bench_server_page  # noqa: E402
 
 MACHINE = {"cpu": "a processor", "cores": 2, "memory_gib": 8, "kernel": "6.1", "file_system": "ext4",
            "compiler": "12"}
@@ -89,6 +90,22 @@ class Pages(unittest.TestCase):
         known = {bench_peers_table.split(name)[0] for name in
                  {**bench_peers_table.GOALS, **bench_peers_table.ABSOLUTE}}
         self.assertLessEqual(set(bench_peers_table.read_notes(bench_peers_table.NOTES)), known)
+
+    def test_the_server_says_what_it_costs_beyond_the_engine(self):
+        seen = {"seconds": 2.0, "requests": 2000, "records": 2_000_000, "bytes": 80_000_000, "p50_us": 90.0,
+                "p99_us": 1500.0, "max_us": 9000.0, "cpu": 0.5}
+        rows = {name: [seen] * 3 for name in ("binary, 1", "binary, 2", "json, 1", "json, 2", "query",
+                                              "writes alone", "writes beside scans")}
+        rows.update({name: [{**seen, "sent": 2_500_000, "stored": 2_000_000, "dropped": 400}] * 3
+                     for name in ("udp, paced", "udp, flood")})
+        rows["engine"] = [{"seconds": 1.0, "records": 1_000_000, "cpu": 0.1, "scan_records": 1_000_000,
+                           "scan_cpu": 0.02}] * 3
+        page, _ = self.write(bench_server_page, {"machine": MACHINE, "rounds": 3, "rows": rows})
+        self.assertIn("| `/write/binary`, 1 connection | 1.00 M | 40 MB | 90 µs | 1.50 ms | 250 ns | 4.00 M |",
+                      page)
+        self.assertIn("| `/write` | 250 ns | 100 ns | 150 ns |", page)
+        self.assertIn("| as fast as they are sent | 1.25 M | 1.00 M | 20.00 % |", page)
+        self.assertIn("| beside ten full scans | 90 µs | 1.50 ms | 9.00 ms | 1.00 M |", page)
 
 
 if __name__ == "__main__":

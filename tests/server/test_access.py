@@ -6,6 +6,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import time
 import unittest
 
 from harness import Connection, ServerTest, run
@@ -236,6 +237,16 @@ class Tls(ServerTest):
         self.assertEqual(connection.request("GET", "/query").json["count"], 1)
         self.connection.send(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
         self.assertNotIn(b"HTTP/1.1 200", self.connection.read_to_end())
+
+    def test_a_handshake_that_stops_is_not_waited_for(self):
+        path = self.configure(*self.make_certificate())
+        with open(path, "a", encoding="utf-8") as file:
+            file.write("header_timeout_secs = 1\n")
+        self.start("--config", path)
+        began = time.monotonic()
+        self.connection.send(b"\x16\x03\x01\x02\x00\x01")  # how a hello begins
+        self.assertTrue(self.connection.is_closed())
+        self.assertLess(time.monotonic() - began, 50)  # before idle_timeout_secs would have ended it
 
     def test_a_bad_certificate_stops_the_start(self):
         certificate, key = self.make_certificate()

@@ -92,13 +92,13 @@ class Slow(Limited):
 
 
 class Steady(Limited):
-    settings = "header_timeout_secs = 2\nmin_body_bytes_per_sec = 2048\n"
+    settings = "header_timeout_secs = 4\nmin_body_bytes_per_sec = 2048\n"
 
     def test_a_body_that_keeps_to_the_rate_may_take_longer(self):
         padding = b" " * 4096
         self.connection.send(b"POST /write HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" %
-                             (len(BODY) + 16 * len(padding)))
-        for _ in range(16):  # four seconds
+                             (len(BODY) + 24 * len(padding)))
+        for _ in range(24):  # six seconds
             self.assertEqual(select.select([self.connection.socket], [], [], 0.25)[0], [])
             self.connection.send(padding)
         self.connection.send(BODY)
@@ -119,7 +119,7 @@ class AnyRate(Limited):
 
 
 class Idle(Limited):
-    settings = "idle_timeout_secs = 1\n"
+    settings = "idle_timeout_secs = 3\n"
 
     def test_connections_on_which_nothing_happens_are_closed(self):
         silent, used = self.connect(), self.connect()

@@ -24,6 +24,9 @@ struct fl_api {
     struct fl_live_config *live;            /* as it is in force */
 };
 
+/* A write of so many bytes may take the database a while, more so where it slows writers down. */
+#define FL_API_LARGE_WRITE (UINT64_C(1) << 20)
+
 static inline const struct fl_api *fl_api_of(const struct fl_http_request *request) {
     return request->service->app;
 }

@@ -148,5 +148,8 @@ static void release_write(struct fl_http_request *request) {
     free(write);
 }
 
-const struct fl_http_handler fl_api_write_binary = {
-    .begin = begin_write, .body = take_body, .finish = finish_write, .release = release_write};
+const struct fl_http_handler fl_api_write_binary = {.begin = begin_write,
+                                                    .body = take_body,
+                                                    .finish = finish_write,
+                                                    .release = release_write,
+                                                    .slow_from = FL_API_LARGE_WRITE};

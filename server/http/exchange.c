@@ -270,11 +270,14 @@ static void work(void *context) {
    false where the reply is there. */
 static bool finish_elsewhere(struct fl_http_exchanges *exchanges, struct exchange *exchange) {
     struct fl_http_request *request = &exchange->request;
-    if (!request->route->handler->slow) {
+    const struct fl_http_handler *handler = request->route->handler;
+    bool large = handler->slow_from > 0 && request->body_size >= handler->slow_from;
+    bool claimed = (handler->slow || large) && fl_http_workers_claim(&exchanges->workers);
+    if (!handler->slow && !claimed) {
         finish(exchange);
         return false;
     }
-    if (!fl_http_workers_claim(&exchanges->workers)) {
+    if (!claimed) {
         request->reply.retry_after_secs = 1;
         return fl_http_reply_fail(&request->reply, 503,
                                   "%d requests that take long are being worked on already",

@@ -38,6 +38,8 @@ struct fl_http_handler {
     void (*finish)(struct fl_http_request *request);
     void (*release)(struct fl_http_request *request);
     bool slow; /* `finish` may take long, and is called in a thread of its own */
+    /* The same from so many bytes of body on, as long as there is such a thread; 0: never. */
+    uint64_t slow_from;
 };
 
 struct fl_http_route {

@@ -34,6 +34,17 @@ class Held(Configured):
                              {"ok": True, "message": "checkpoint made"})
             self.assertEqual(slow.request("POST", "/admin/flush", b"").status, 200)
 
+    def test_nor_does_a_large_write(self):
+        body = b'{"records":[' + b",".join(b'{"key":"l","ts":%d,"value":"%b"}' % (ts, b"x" * 60000)
+                                           for ts in range(20)) + b"]}"
+        with self.connect() as slow:
+            with self.held("write", lambda: slow.send_request("POST", "/write", body)):
+                self.assert_alive()
+                self.assertEqual(len(self.query()), 1)
+                self.assertEqual(select.select([slow.socket], [], [], 0)[0], [])
+            self.assertEqual(slow.read_response("POST").json, {"written": 20})
+        self.assertEqual(len(self.query()), 21)
+
     def test_a_stop_waits_for_it(self):
         with self.connect() as slow:
             with self.held("link", lambda: slow.send_request("POST", "/admin/checkpoint",

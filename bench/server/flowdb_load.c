@@ -38,14 +38,15 @@ struct worker {
     unsigned records, first_series;
     uint64_t requests, bytes, lines;
     struct latency latency;
+    struct client client;
 };
 
 static void *write_on(void *argument) {
     struct worker *worker = argument;
     enum feed_form form = strcmp(worker->path, "/write") == 0 ? FEED_JSON : FEED_BINARY;
     struct feed *feed = feed_create(form, worker->records, worker->first_series);
-    struct client *client = malloc(sizeof *client);
-    if (feed == NULL || client == NULL)
+    struct client *client = &worker->client;
+    if (feed == NULL)
         fail("memory");
     client_open(client, worker->port);
     while (!atomic_load(&over)) {
@@ -58,26 +59,30 @@ static void *write_on(void *argument) {
         worker->bytes += size;
     }
     client_close(client);
-    free(client);
     feed_destroy(feed);
     return NULL;
 }
 
 static void *query_on(void *argument) {
     struct worker *worker = argument;
-    struct client *client = malloc(sizeof *client);
-    if (client == NULL)
-        fail("memory");
+    struct client *client = &worker->client;
     client_open(client, worker->port);
     while (!atomic_load(&over)) {
         uint64_t began = now_ns();
-        client_get(client, QUERY, &worker->bytes, &worker->lines);
+        client_get(client, worker->path, &worker->bytes, &worker->lines);
         latency_add(&worker->latency, now_ns() - began);
         worker->requests++;
     }
     client_close(client);
-    free(client);
     return NULL;
+}
+
+static void prepare(struct worker *worker, uint16_t port, const char *path, unsigned records,
+                    unsigned first_series) {
+    worker->port = port;
+    worker->path = path;
+    worker->records = records;
+    worker->first_series = first_series;
 }
 
 static void start(struct worker *workers, unsigned count, void *(*run)(void *)) {
@@ -135,12 +140,9 @@ static int load_http(int argc, char **argv) {
     if (count > CONNECTIONS_MAX || scans > CONNECTIONS_MAX || records > 10000)
         return 2;
     for (unsigned i = 0; i < count; i++)
-        workers[i] = (struct worker){.port = port,
-                                     .path = writes ? argv[3] : QUERY,
-                                     .records = records,
-                                     .first_series = i * records};
+        prepare(&workers[i], port, writes ? argv[3] : QUERY, records, i * records);
     for (unsigned i = 0; i < scans; i++)
-        scanners[i] = (struct worker){.port = port};
+        prepare(&scanners[i], port, QUERY, 0, 0);
     start(scanners, scans, query_on);
     uint64_t began = now_ns();
     start(workers, count, writes ? write_on : query_on);
@@ -161,7 +163,8 @@ static int load_udp(int argc, char **argv) {
     struct feed *feeds[DATAGRAMS];
     struct mmsghdr messages[DATAGRAMS] = {0};
     struct iovec parts[DATAGRAMS];
-    uint64_t sent = 0, bytes = 0, began = now_ns();
+    unsigned long long sent = 0, bytes = 0;
+    uint64_t began = now_ns();
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof address) != 0)
         fail("connect");
@@ -183,11 +186,10 @@ static int load_udp(int argc, char **argv) {
         int count = sendmmsg(fd, messages, DATAGRAMS, 0);
         if (count < 0)
             fail("send");
-        sent += (uint64_t)count;
+        sent += (unsigned)count;
     }
     printf("{\"seconds\": %.6f, \"requests\": %llu, \"records\": %llu, \"bytes\": %llu}\n",
-           (double)(now_ns() - began) * 1e-9, (unsigned long long)sent,
-           (unsigned long long)(sent * records), (unsigned long long)bytes);
+           (double)(now_ns() - began) * 1e-9, sent, sent * records, bytes);
     for (unsigned i = 0; i < DATAGRAMS; i++)
         feed_destroy(feeds[i]);
     close(fd);
@@ -244,9 +246,8 @@ static int load_engine(char **argv) {
 
 int main(int argc, char **argv) {
     int code = 2;
-    if ((argc == 7 || argc == 8) && strcmp(argv[1], "write") == 0)
-        code = load_http(argc, argv);
-    else if (argc == 5 && strcmp(argv[1], "query") == 0)
+    if (((argc == 7 || argc == 8) && strcmp(argv[1], "write") == 0) ||
+        (argc == 5 && strcmp(argv[1], "query") == 0))
         code = load_http(argc, argv);
     else if ((argc == 5 || argc == 6) && strcmp(argv[1], "udp") == 0)
         code = load_udp(argc, argv);

@@ -56,44 +56,6 @@ static void renew_database(void) {
     open_database();
 }
 
-int LLVMFuzzerInitialize(int *count, char ***words) {
-    static char site[] = "https://page.example";
-    static char *const sites[] = {site};
-    (void)count;
-    (void)words;
-    server.logger = (struct fl_logger){.fd = -1};
-    expect(fl_config_init(&server.config));
-    free(server.config.data_dir);
-    server.config.data_dir = strdup("/nonexistent/flowdb"); /* checkpoints look into it */
-    const struct fl_value secret = {.type = FL_VALUE_WORD, .text = SECRET};
-    char error[FL_CONFIG_ERROR];
-    expect(fl_config_set(&server.config, fl_config_find("udp_api_key"), &secret, "test", error));
-    server.api.config = &server.config;
-    server.api.live = fl_live_config_create(&server.config);
-    server.api.counters = fl_counters_create();
-    server.api.rates = fl_rates_create(server.api.counters);
-    server.api.running = fl_running_create(3600, &server.logger);
-    struct fl_http_service *service = &server.exchanges.service;
-    *service =
-        (struct fl_http_service){.routes = fl_api_routes,
-                                 .route_count = fl_api_route_count,
-                                 .limits = FL_LIMITS_DEFAULT,
-                                 .access = {.auth = fl_http_auth_create(),
-                                            .origins = {.allowed = sites, .allowed_count = 1}},
-                                 .logger = &server.logger,
-                                 .answered = fl_api_count_answer,
-                                 .meters = fl_http_meters_create(fl_api_route_count),
-                                 .app = &server.api};
-    service->limits.max_body_bytes = BODY_MAX;
-    service->limits.max_batch_records = RECORDS_MAX;
-    service->limits.max_key_bytes = KEY_MAX;
-    service->limits.max_value_bytes = VALUE_MAX;
-    expect(fl_http_workers_init(&server.exchanges.workers));
-    expect(server.api.live != NULL && server.api.rates != NULL);
-    expect(server.api.counters != NULL && server.api.running != NULL && service->meters != NULL);
-    return 0;
-}
-
 /* ------------------------------------------------------------------------------------ answers -- */
 
 static bool append(void *context, const void *bytes, size_t size) {
@@ -207,6 +169,7 @@ static void ask(const struct stand_in_request *request, struct stand_in_answer *
     uint64_t written = atomic_load(&server.api.db->visible_seq) - before;
     bool safe = fl_http_method_is_safe(request->method);
     check_answer(request, answer);
+    expect(server.exchanges.active == 0 && server.exchanges.held == 0);
     expect(written == 0 || (!safe && answer->status == 200));
     expect(written <= RECORDS_MAX);
     if (written > 0)
@@ -242,6 +205,60 @@ static void ask_again(struct stand_in_request *request, const struct stand_in_an
     fl_output_deinit(&one);
     fl_output_deinit(&other);
     stand_in_answer_deinit(&second);
+}
+
+/* A server that is not set up as it should be would refuse everything, and pass. */
+static void check_set_up(void) {
+    static const char text[] = "\1POST /write HTTP/1.1\nHost: localhost\n\n"
+                               "{\"records\":[{\"key\":\"a\",\"ts\":1,\"value\":\"x\"}]}";
+    static struct stand_in_request request;
+    struct bytes bytes = {.at = (const uint8_t *)text, .end = (const uint8_t *)text + strlen(text)};
+    struct stand_in_answer answer;
+    stand_in_parse(&bytes, &request);
+    renew_database();
+    ask(&request, &answer);
+    expect(answer.status == 200 && server.changed);
+    stand_in_answer_deinit(&answer);
+}
+
+int LLVMFuzzerInitialize(int *count, char ***words) {
+    static char site[] = "https://page.example";
+    static char *const sites[] = {site};
+    (void)count;
+    (void)words;
+    server.logger = (struct fl_logger){.fd = -1};
+    expect(fl_config_init(&server.config));
+    free(server.config.data_dir);
+    server.config.data_dir = strdup("/nonexistent/flowdb"); /* checkpoints look into it */
+    const struct fl_value secret = {.type = FL_VALUE_WORD, .text = SECRET};
+    char error[FL_CONFIG_ERROR];
+    expect(fl_config_set(&server.config, fl_config_find("udp_api_key"), &secret, "test", error));
+    server.api.config = &server.config;
+    server.api.live = fl_live_config_create(&server.config);
+    server.api.counters = fl_counters_create();
+    server.api.rates = fl_rates_create(server.api.counters);
+    server.api.running = fl_running_create(3600, &server.logger);
+    struct fl_http_service *service = &server.exchanges.service;
+    *service =
+        (struct fl_http_service){.routes = fl_api_routes,
+                                 .route_count = fl_api_route_count,
+                                 .limits = FL_LIMITS_DEFAULT,
+                                 .access = {.auth = fl_http_auth_create(),
+                                            .origins = {.allowed = sites, .allowed_count = 1}},
+                                 .logger = &server.logger,
+                                 .answered = fl_api_count_answer,
+                                 .meters = fl_http_meters_create(fl_api_route_count),
+                                 .app = &server.api};
+    service->limits.max_body_bytes = BODY_MAX;
+    service->limits.max_batch_records = RECORDS_MAX;
+    service->limits.max_key_bytes = KEY_MAX;
+    service->limits.max_value_bytes = VALUE_MAX;
+    server.exchanges.held_max = BODY_MAX;
+    expect(fl_http_workers_init(&server.exchanges.workers));
+    expect(server.api.live != NULL && server.api.rates != NULL);
+    expect(server.api.counters != NULL && server.api.running != NULL && service->meters != NULL);
+    check_set_up();
+    return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

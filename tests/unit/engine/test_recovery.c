@@ -622,6 +622,12 @@ static void sequence_numbers_go_on_behind_all_that_there_are(void **state) {
         engine_assert_contents(engine, expected);
     }
     assert_int_equal(engine->db->next_seq, 41);
+    /* Nor do they come again when nothing is left that has them. */
+    engine_delete_range(engine, "", "");
+    engine_assert_ok(flowdb_compact_all(engine->db));
+    assert_int_equal(count_files(engine->config.data_dir, "sst", ".sst"), 0);
+    engine_reopen(engine);
+    assert_int_equal(engine->db->next_seq, 42);
 }
 
 /* ---- read-only */

@@ -135,6 +135,26 @@ static void none_is_made_while_space_is_low(void **state) {
     assert_int_equal(logs(engine), 1);
 }
 
+/* The seal that names it is written, and could not be synced: it may be on the disk. */
+static void one_that_a_seal_may_name_stays(void **state) {
+    struct engine *engine = *state;
+    engine->config.wal_sync = FLOWDB_SYNC_ALWAYS;
+    engine_open(engine);
+    engine_put(engine, "a", 1, "x");
+    prepare_log(engine);
+    engine->fault.ops = FAULT_MASK(FAULT_SYNC);
+    engine->fault.path_part = "/wal/";
+    fault_fs_arm(&engine->fault, 1, false, FAULT_BEFORE, FLOWDB_IO_ERROR);
+    assert_int_equal(flowdb_flush(engine->db), FLOWDB_IO_ERROR);
+    assert_int_equal(logs(engine), 2);
+    engine_crash(engine);
+    assert_int_equal(flowdb_close(engine->db), FLOWDB_READ_ONLY);
+    engine->db = NULL;
+    engine_use_copy(engine);
+    engine_open(engine);
+    engine_assert_contents(engine, "a@1=x");
+}
+
 /* Every call of making one, taking it and going on fails in turn. */
 static void no_failing_call_loses_anything(void **state) {
     struct engine *engine = *state;
@@ -195,6 +215,7 @@ int main(void) {
         ENGINE_TEST(a_crash_beside_it_loses_nothing),
         ENGINE_TEST(where_it_cannot_be_made_a_freeze_makes_its_own),
         ENGINE_TEST(none_is_made_while_space_is_low),
+        ENGINE_TEST(one_that_a_seal_may_name_stays),
         ENGINE_TEST(no_failing_call_loses_anything),
         ENGINE_TEST(no_failing_allocation_loses_anything),
     };

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/entry.h"
 #include "engine/engine.h"
 #include "wal/wal_reader.h"
 
@@ -503,6 +504,43 @@ static void a_log_of_another_chain_is_corruption(void **state) {
     engine_assert_open_fails(engine, FLOWDB_CORRUPTION, path);
 }
 
+/* A frame of one record, at a@1. */
+static void append_frame(struct fl_wal_writer *writer, uint64_t seq, const char *value) {
+    uint8_t frame[FL_WAL_FRAME_HEADER + 256], *payload = frame + FL_WAL_FRAME_HEADER;
+    size_t size = fl_entry_size_of(1, strlen(value));
+    fl_entry_put(payload, FL_OP_PUT, flowdb_str("a"), 1, FLOWDB_NEVER, flowdb_str(value));
+    const struct fl_wal_frame_info info = {.payload_size = size,
+                                           .payload_sum = fl_wal_payload_sum(payload, size),
+                                           .first_seq = seq,
+                                           .count = 1};
+    engine_assert_ok(fl_wal_append(writer, frame, &info, false));
+}
+
+/* Every frame of it verifies, but what it tells cannot have been. */
+static void a_log_whose_sequence_numbers_go_back_is_corruption(void **state) {
+    struct engine *engine = *state;
+    static const uint64_t seconds[] = {4, 5, 6};
+    engine_open(engine);
+    engine_crash(engine);
+    engine_close(engine);
+    engine_use_copy(engine);
+    char path[SCRATCH_PATH];
+    scratch_find(in(engine->copy, "wal"), ".log", NULL, path);
+    uint64_t id = strtoull(strrchr(path, '/') + 1, NULL, 10);
+    for (size_t i = 0; i < 3; i++) {
+        remove_file(path);
+        struct fl_wal_writer *writer;
+        engine_assert_ok(fl_wal_create(&engine->env, path, id, 0, 0, &writer));
+        append_frame(writer, 5, "one");
+        append_frame(writer, seconds[i], "two");
+        fl_wal_close(writer);
+        if (seconds[i] <= 5)
+            engine_assert_open_fails(engine, FLOWDB_CORRUPTION, path);
+    }
+    engine_open(engine);
+    engine_assert_contents(engine, "a@1=two");
+}
+
 static void an_empty_database_is_never_made_over_data(void **state) {
     struct engine *engine = *state;
     engine_open(engine);
@@ -806,6 +844,7 @@ int main(void) {
         ENGINE_TEST(a_byte_that_flips_in_manifest_or_current_is_corruption),
         ENGINE_TEST(a_log_whose_header_is_damaged_is_corruption),
         ENGINE_TEST(a_log_of_another_chain_is_corruption),
+        ENGINE_TEST(a_log_whose_sequence_numbers_go_back_is_corruption),
         ENGINE_TEST(an_empty_database_is_never_made_over_data),
         ENGINE_TEST(leftovers_go_and_what_is_not_ours_stays),
         ENGINE_TEST(no_number_is_used_twice_in_any_life),

@@ -21,8 +21,11 @@ static void a_failed_write_leaves_the_manifest_as_it_was(void **state) {
             assert_int_equal(manifest_edit(fixture, 2, 1), FLOWDB_OK);
             fixture->fault.ops = FAULT_MASK(FAULT_WRITE);
             fault_fs_arm(&fixture->fault, 1, false, (enum fault_way)way, statuses[s]);
+            uint64_t syncs = fixture->fault.counts[FAULT_SYNC];
             assert_int_equal(manifest_edit(fixture, 1, 1), statuses[s]);
             fault_fs_disarm(&fixture->fault);
+            /* Taken back durably: a power cut does not bring it back. */
+            assert_int_equal(fixture->fault.counts[FAULT_SYNC], syncs + 1);
             assert_true(fl_manifest_wants_successor(fixture->manifest));
             assert_false(fl_manifest_in_doubt(fixture->manifest));
             manifest_check(fixture);
@@ -49,14 +52,18 @@ static void a_failed_write_leaves_the_manifest_as_it_was(void **state) {
 
 static void an_edit_that_cannot_be_taken_back_leaves_the_manifest_in_doubt(void **state) {
     struct fixture *fixture = *state;
-    manifest_create(fixture, 7, 2);
-    fixture->fault.ops = FAULT_MASK(FAULT_WRITE) | FAULT_MASK(FAULT_TRUNCATE);
-    fault_fs_arm(&fixture->fault, 1, true, FAULT_AFTER, FLOWDB_NO_SPACE);
-    assert_int_equal(manifest_edit(fixture, 1, 1), FLOWDB_NO_SPACE);
-    fault_fs_disarm(&fixture->fault);
-    assert_true(fl_manifest_in_doubt(fixture->manifest));
-    assert_false(fl_manifest_wants_successor(fixture->manifest));
-    assert_int_equal(manifest_edit(fixture, 1, 1), FLOWDB_READ_ONLY);
+    static const enum fault_op fails_too[] = {FAULT_TRUNCATE, FAULT_SYNC};
+    for (size_t i = 0; i < sizeof fails_too / sizeof fails_too[0]; i++) {
+        manifest_create(fixture, 7 + i, 2);
+        fixture->fault.ops = FAULT_MASK(FAULT_WRITE) | FAULT_MASK(fails_too[i]);
+        fault_fs_arm(&fixture->fault, 1, true, FAULT_AFTER, FLOWDB_NO_SPACE);
+        assert_int_equal(manifest_edit(fixture, 1, 1), FLOWDB_NO_SPACE);
+        fault_fs_disarm(&fixture->fault);
+        assert_true(fl_manifest_in_doubt(fixture->manifest));
+        assert_false(fl_manifest_wants_successor(fixture->manifest));
+        assert_int_equal(manifest_edit(fixture, 1, 1), FLOWDB_READ_ONLY);
+        manifest_start_over(fixture);
+    }
 }
 
 static void a_failed_sync_leaves_the_manifest_in_doubt(void **state) {

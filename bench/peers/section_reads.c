@@ -4,7 +4,7 @@
 
 #include "peers.h"
 
-enum { PREFIX_KEYS = 1000, PREFIX_DIGITS = 5, STRIDE = 10, READS_MAX = 100000 };
+enum { PREFIX_KEYS = 1000, PREFIX_DIGITS = 5, STRIDE = 10, READS_MAX = 100000, WARM_ROUNDS = 3 };
 
 struct reading {
     struct peers *peers;
@@ -123,14 +123,18 @@ static void read_compacted(struct reading *reading) {
     if (peers->ops->reopens)
         reopen(reading);
     scan_all(reading, NULL); /* warms up what fits */
-    choose_random(reading);
-    get_all(reading, NULL, reading->reads);
-    choose_stride(reading);
-    get_all(reading, "point, every tenth key", reading->reads);
+    for (int i = 0; i < WARM_ROUNDS; i++) {
+        choose_random(reading);
+        get_all(reading, NULL, reading->reads);
+    }
     choose_random(reading);
     get_all(reading, "point", reading->reads);
     get_latencies(reading);
+    choose_stride(reading);
+    get_all(reading, NULL, reading->reads);
+    get_all(reading, "point, every tenth key", reading->reads);
     make_absent(reading);
+    get_all(reading, NULL, 0);
     get_all(reading, "point, absent key", 0);
     scan_prefixes(reading);
     scan_all(reading, "full scan");

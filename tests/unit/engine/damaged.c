@@ -8,7 +8,7 @@
 
 /* ------------------------------------------------------------------------------------- making -- */
 
-static struct write *note(struct damaged *damaged, int op, const char *key, int64_t ts) {
+static struct write *note(struct damaged *damaged, enum write_op op, const char *key, int64_t ts) {
     assert_true(damaged->count < WRITES_MAX);
     struct write *write = &damaged->writes[damaged->count++];
     *write = (struct write){.ts = ts, .place = damaged->place};

@@ -12,8 +12,10 @@
 /* Where a write lies. In this order they were made. */
 enum place { IN_OLD_TABLE, IN_NEW_TABLE, IN_OLD_LOG, IN_NEW_LOG, PLACES };
 
+enum write_op { WRITE_PUT, WRITE_DELETE, WRITE_DELETE_RANGE };
+
 struct write {
-    enum { WRITE_PUT, WRITE_DELETE, WRITE_DELETE_RANGE } op;
+    enum write_op op;
     char key[8], end[8];
     int64_t ts;
     char value[24];

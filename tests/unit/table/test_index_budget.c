@@ -190,21 +190,36 @@ static void the_cache_keeps_partitions_that_the_budget_has_no_room_for(void **st
     assert_int_equal(residents(made->table), 0);
 }
 
-static void reads_that_do_not_fill_the_cache_leave_no_partition_in_it(void **state) {
-    struct budgeted *made = *state;
-    build(made, 0);
-    open_with(made, 0, 1 << 20);
-    const struct fl_table_read read = {.verify_checksums = true, .fill_cache = false};
+/* What the cache holds when the whole table has been read. */
+static uint64_t cached_by_a_scan(struct budgeted *made, const struct fl_table_read *read) {
     const struct fl_bounds bounds = bounds_all(false);
     struct fl_source *source;
-    assert_int_equal(fl_table_source(made->table, &bounds, &read, &source), FLOWDB_OK);
+    assert_int_equal(fl_table_source(made->table, &bounds, read, &source), FLOWDB_OK);
     assert_int_equal(fl_source_seek(source, (flowdb_slice){0}, 0), FLOWDB_OK);
     while (source->valid)
         assert_int_equal(fl_source_next(source), FLOWDB_OK);
     fl_source_close(source);
     struct fl_cache_counts counts;
     fl_cache_counts(made->cache, &counts);
-    assert_int_equal(counts.entries, 0);
+    return counts.entries;
+}
+
+static void reads_that_do_not_fill_the_cache_leave_no_partition_in_it(void **state) {
+    struct budgeted *made = *state;
+    build(made, 0);
+    open_with(made, 0, 1 << 20);
+    const struct fl_table_read read = {.verify_checksums = true, .fill_cache = false};
+    assert_int_equal(cached_by_a_scan(made, &read), 0);
+}
+
+/* Who asks for verified ones must not be given them. */
+static void blocks_that_were_not_verified_are_not_cached(void **state) {
+    struct budgeted *made = *state;
+    build(made, 0);
+    open_with(made, 1 << 20, 1 << 20);
+    const struct fl_table_read unverified = {.verify_checksums = false, .fill_cache = true};
+    assert_int_equal(cached_by_a_scan(made, &unverified), 0);
+    assert_true(cached_by_a_scan(made, &read_all) > 0);
 }
 
 static void room_that_is_given_back_is_used_by_what_is_read_next(void **state) {
@@ -549,6 +564,7 @@ int main(void) {
         BUDGET_TEST(without_budget_and_cache_each_get_reads_a_partition_and_a_block),
         BUDGET_TEST(the_cache_keeps_partitions_that_the_budget_has_no_room_for),
         BUDGET_TEST(reads_that_do_not_fill_the_cache_leave_no_partition_in_it),
+        BUDGET_TEST(blocks_that_were_not_verified_are_not_cached),
         BUDGET_TEST(room_that_is_given_back_is_used_by_what_is_read_next),
         BUDGET_TEST(partitions_outside_the_time_asked_for_are_not_read),
         BUDGET_TEST(filters_go_through_the_cache_too),

@@ -248,6 +248,20 @@ class Sizes(ServerTest):
         self.assertLess(self.send_endless(256 * MIB), 256 * MIB)
         self.assert_alive()
 
+    def test_targets_and_headers_have_a_limit(self):
+        for size, target_status, header_status in ((32768, 400, 200), (65536, 414, 431)):
+            for request, status in (
+                    (b"GET /health?" + b"x" * size + b" HTTP/1.1\r\n" + HOST, target_status),
+                    (b"GET /health HTTP/1.1\r\n" + HOST + b"X: " + b"x" * size + b"\r\n",
+                     header_status),
+                    (b"GET /health HTTP/1.1\r\n" + HOST + b"X" * size + b": x\r\n", header_status),
+                    (b"GET /health HTTP/1.1\r\n" + HOST + b"a: b\r\n" * (size // 64),
+                     header_status)):
+                with self.subTest(request=request[:30], size=size), \
+                        self.server.connect() as connection:
+                    connection.send(request + b"\r\n")
+                    self.assertEqual(connection.read_response().status, status)
+
     def test_long_headers_and_targets_are_refused(self):
         for request in (b"GET /health HTTP/1.1\r\n" + HOST + b"X: " + b"x" * MIB,
                         b"GET /query?prefix=" + b"x" * MIB, b"x" * MIB,

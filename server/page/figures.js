@@ -80,7 +80,7 @@ class Tile {
         this.unit = make("span", {class: "unit"});
         this.peak = make("span", {class: "peak", title: "the most within four minutes"});
         this.note = make("p", {class: "note"}, "\u00a0");
-        this.element = make("li", {class: "tile"},
+        this.element = make("li", {class: "tile", "data-name": definition.name},
                             make("h3", {}, definition.name, this.peak),
                             make("p", {class: "value"}, this.number, " ", this.unit),
                             this.spark.element, this.note);

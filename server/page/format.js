@@ -149,7 +149,7 @@ function fromTime(match, now) {
  */
 export function parseTime(text, now = Date.now()) {
     const typed = text.trim();
-    if (/^[+-]?\d{5,19}$/.test(typed) || /^-?\d$/.test(typed)) {
+    if (/^-?\d{1,19}$/.test(typed)) {
         const us = BigInt(typed);
         return us === BigInt.asIntN(64, us) ? us : null;
     }

@@ -3,6 +3,7 @@
 #     make run       the server, with its data in ./data; ARGS="--http-addr 127.0.0.1:9000" passes flags
 #     make build     library, server and benchmarks, in build/release
 #     make test      every test, and again under the sanitizers
+#     make test-page the dashboard's tests alone, with the browser that they need: make test skips them without
 #     make install   PREFIX=/usr/local DESTDIR=
 #     make bench     the benchmarks; ARGS= passes flags
 #     make bench-peers the same workloads on other stores, into docs/benchmarks.md; needs Rust
@@ -23,7 +24,7 @@ JOBS := $(shell nproc)
 RELEASE := build/release
 
 .PHONY: run build test install bench bench-growth bench-peers bench-server soak mutation check clean
-.PHONY: debug asan tsan fuzz coverage packages test-packages test-release test-asan test-tsan test-fuzz
+.PHONY: debug asan tsan fuzz coverage packages test-packages test-release test-asan test-tsan test-fuzz test-page
 .PHONY: check-layers check-format check-lint
 # A build uses every core by itself, and two at once would write the same files.
 .NOTPARALLEL:
@@ -81,6 +82,14 @@ test-fuzz:
 	cmake --preset fuzz --log-level=WARNING
 	cmake --build --preset fuzz -j $(JOBS)
 	ctest --preset fuzz -j $(JOBS)
+
+# Node and npm may come from elsewhere than Debian, whose packages would clash with those.
+test-page: test-packages
+	@for program in chromium node npm; do \
+		command -v $$program >/dev/null || { scripts/install-packages page; break; }; done
+	cmake --preset release -DFLOWDB_TESTS=ON --log-level=WARNING
+	cmake --build --preset release -j $(JOBS) --target flowdb-server
+	FLOWDB_SERVER_BIN=$(abspath $(RELEASE))/server/flowdb-server tests/page/run $(abspath $(RELEASE))/tests/page
 
 check:
 	@scripts/install-packages library server tests checks

@@ -113,8 +113,7 @@ export async function call(path, {byUser = false, ...options} = {}) {
     }
 }
 
-/* "path?a=1", without what is empty. */
+/* "path?a=1", without what is undefined. */
 export function target(path, query) {
-    const given = Object.entries(query).filter(([, value]) => value !== "" && value !== undefined);
-    return given.length === 0 ? path : `${path}?${new URLSearchParams(given)}`;
+    return `${path}?${new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined))}`;
 }

@@ -7,8 +7,10 @@ import {follow} from "./poll.js";
 const NAMES = {writes_stopped: "writes stopped", writes_resumed: "writes resumed"};
 const CALM = new Set(["FLOWDB_OK"]);
 
-function sizes(event) {
-    return event.bytes_out > 0 ? ` ${bytes(event.bytes_in)} → ${bytes(event.bytes_out)}` : "";
+/* How long it took, and how much of what it made. */
+function measure(event) {
+    const sizes = event.bytes_out > 0 ? `, ${bytes(event.bytes_in)} → ${bytes(event.bytes_out)}` : "";
+    return `${span(event.duration_us / 1e6)}${sizes}`;
 }
 
 function row(event) {
@@ -20,9 +22,7 @@ function row(event) {
     }
     return make("tr", {},
                 make("td", {class: "short", title: localTime(at) ?? ""}, recently(at)), kind,
-                make("td", {class: "count"}, span(event.duration_us / 1e6)),
-                make("td", {class: "prose"}, visible(event.message),
-                     make("span", {class: "sub"}, sizes(event))));
+                make("td", {class: "prose"}, visible(event.message), make("span", {class: "sub"}, measure(event))));
 }
 
 export function startEvents() {

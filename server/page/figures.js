@@ -42,7 +42,7 @@ const TILES = [
     {name: "Bytes written", value: rate("total_bytes_written"), form: bytesPerSecond,
      note: (s) => `${bytes(s.total_bytes_written)} since start`},
     {name: "Read", value: rate("total_records_read"), form: perSecond("rec"),
-     note: (s) => `${count(s.total_records_read)} since start, p99 ${micros(s.query_latency_p99_us)}`},
+     note: (s) => `${count(s.total_records_read)} since start`},
     {name: "Requests", value: rate("http_requests_total"), form: perSecond("req"),
      note: (s) => `${plural(s.http_connections, "connection")}, ${exact(s.http_requests_rejected)} refused`},
     {name: "CPU", value: (now, before, seconds) => {

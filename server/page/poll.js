@@ -3,8 +3,10 @@
 import {$, say} from "./dom.js";
 import {KeyWanted, Refusal, Unreachable, call} from "./client.js";
 
-/* A task may take one part in this many of the time. */
+/* Where answers take long they are asked for less often: a task may take one part in SHARE of the time, and waits at
+   most SLOWEST intervals for that. */
 const SHARE = 20;
+const SLOWEST = 3;
 
 /* What a task returns that is not to be done again before pollAllNow(). */
 const STOP = Symbol("stop");
@@ -35,7 +37,7 @@ class Poll {
             this.running = false;
             const took = performance.now() - begun;
             /* While the key is asked for, time passes that is nobody's work. */
-            const rest = Math.max(this.interval - took, Math.min(took * SHARE, 10 * this.interval));
+            const rest = Math.max(this.interval - took, Math.min(took * SHARE, SLOWEST * this.interval));
             this.timer = goesOn ? setTimeout(() => this.run(), rest) : null;
         }
     }

@@ -11,7 +11,7 @@ const form = $("query-form");
 const field = (name) => form.elements.namedItem(name);
 
 let asked = null; /* the path and parameters of the pages that are shown */
-let cursors = []; /* of the pages up to the one that is shown; the first is "" */
+let cursors = []; /* of the pages up to the one that is shown; the first has none */
 let next; /* the cursor behind it; undefined at the end */
 let running = null; /* what aborts the request that goes on */
 
@@ -45,8 +45,11 @@ function showChoices() {
 
 function timeOf(name) {
     const text = field(name).value.trim();
-    return text === "" ? "" : String(parseTime(text));
+    return text === "" ? undefined : String(parseTime(text));
 }
+
+/* What is left empty is not asked for. */
+const keyOf = (name) => field(name).value === "" ? undefined : field(name).value;
 
 function requestOf() {
     const shared = {limit: field("limit").value, encoding: "text", ts_end: timeOf("ts_end")};
@@ -54,8 +57,7 @@ function requestOf() {
         return {path: "latest", query: {...shared, prefix: field("prefix").value}};
     }
     const keys = field("by").value === "range"
-        ? {key_start: field("key_start").value, key_end: field("key_end").value}
-        : {prefix: field("prefix").value};
+        ? {key_start: keyOf("key_start"), key_end: keyOf("key_end")} : {prefix: keyOf("prefix")};
     return {path: "query", query: {...shared, ...keys, ts_start: timeOf("ts_start"), order: field("order").value}};
 }
 
@@ -181,7 +183,7 @@ export function startQuery() {
         if (wrong.length > 0) {
             field(wrong[0]).focus();
         } else if (running === null) {
-            fetchPage(requestOf(), [""]);
+            fetchPage(requestOf(), [undefined]);
         }
     });
     $("query-stop").addEventListener("click", () => running?.abort());

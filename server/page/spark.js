@@ -8,7 +8,7 @@ const WINDOW_MIN_MS = 60000;
 const WIDTH = 240;
 const HEIGHT = 40;
 /* Two points further apart than this are not joined: nobody looked meanwhile. */
-const GAP_MS = 7000;
+const GAP_MS = 12000;
 
 export class Spark {
     constructor() {

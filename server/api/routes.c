@@ -47,6 +47,7 @@ const struct fl_http_route fl_api_routes[] = {
     PAGE_FILE("poll.js"),
     PAGE_FILE("query.js"),
     PAGE_FILE("reads.js"),
+    PAGE_FILE("series.js"),
     PAGE_FILE("settings.js"),
     PAGE_FILE("spark.js"),
     PAGE_FILE("tables.js"),

@@ -93,6 +93,14 @@ async function askForKey(wrong) {
     return given !== null;
 }
 
+/* What to tell of a call that failed. Throws what is a fault of the page's own. */
+export function sentenceOf(caught) {
+    if (caught instanceof Refusal || caught instanceof KeyWanted || caught instanceof Unreachable) {
+        return caught.message;
+    }
+    throw caught;
+}
+
 /*
  * The answer's body. Throws Unreachable, KeyWanted, Refusal, or the reason of `signal`. `timeout` is in milliseconds;
  * `byUser`: somebody waits for it, so that the key is asked for even if it was declined before.

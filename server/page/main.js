@@ -5,12 +5,14 @@ import {startKey} from "./key.js";
 import {startMaintain} from "./maintain.js";
 import {startQuery} from "./query.js";
 import {startReads} from "./reads.js";
+import {startSeries} from "./series.js";
 import {startSettings} from "./settings.js";
 import {startTables} from "./tables.js";
 
 startKey();
 startFigures();
 startQuery();
+startSeries();
 startMaintain();
 startReads();
 startIngest();

@@ -1,6 +1,6 @@
 /* Flush, compact and gc: buttons that say what happened. */
 
-import {KeyWanted, Refusal, Unreachable, call} from "./client.js";
+import {call, sentenceOf} from "./client.js";
 import {$, make, say} from "./dom.js";
 import {span} from "./format.js";
 import {pollAllNow} from "./poll.js";
@@ -34,10 +34,8 @@ async function perform(button) {
         const answer = await call(button.dataset.path, {method: "POST", byUser: true});
         report(name, answer.message, taken(), false);
     } catch (caught) {
-        if (!(caught instanceof Refusal || caught instanceof KeyWanted || caught instanceof Unreachable)) {
-            throw caught;
-        }
-        report(name, caught.message, taken(), true);
+        const sentence = sentenceOf(caught);
+        report(name, sentence, taken(), true);
     } finally {
         clearInterval(timer);
         say(state, meaning);

@@ -1,6 +1,6 @@
 /* Asking for records: the form, and the table of what comes. */
 
-import {KeyWanted, Refusal, Unreachable, call, target} from "./client.js";
+import {call, sentenceOf, target} from "./client.js";
 import {$, make, say, visible} from "./dom.js";
 import {exact, isNever, localTime, parseTime, plural, span, zone} from "./format.js";
 
@@ -129,11 +129,9 @@ function showProblem(caught) {
         say($("query-said"), "stopped");
         return;
     }
-    if (!(caught instanceof Refusal || caught instanceof KeyWanted || caught instanceof Unreachable)) {
-        throw caught;
-    }
+    const sentence = sentenceOf(caught);
     $("query-said").classList.add("wrong");
-    say($("query-said"), caught.message);
+    say($("query-said"), sentence);
 }
 
 function showButtons() {
@@ -163,6 +161,18 @@ async function fetchPage(request, trail) {
         running = null;
         showButtons();
     }
+}
+
+/* Asks for all records of one key, as if it had been typed. */
+export function queryKey(key) {
+    form.reset();
+    field("by").value = "range";
+    field("key_start").value = field("key_end").value = key;
+    showChoices();
+    ["ts_start", "ts_end"].forEach(showTime);
+    form.requestSubmit();
+    $("query-title").scrollIntoView();
+    $("query-run").focus({preventScroll: true});
 }
 
 /* ------------------------------------------------------------------------------------ start -- */

@@ -1,6 +1,6 @@
 /* Reads that go on, which can be cancelled, and the last slow ones: /admin/queries. */
 
-import {KeyWanted, Refusal, Unreachable, call} from "./client.js";
+import {call, sentenceOf} from "./client.js";
 import {$, make, say, visible} from "./dom.js";
 import {count, plural, recently, span} from "./format.js";
 import {follow} from "./poll.js";
@@ -16,12 +16,10 @@ async function cancel(id, button) {
         const {message} = await call("admin/queries/cancel", {method: "POST", body: {id}, byUser: true});
         say($("reads-said"), message);
     } catch (caught) {
-        if (!(caught instanceof Refusal || caught instanceof KeyWanted || caught instanceof Unreachable)) {
-            throw caught;
-        }
+        const sentence = sentenceOf(caught);
         button.disabled = false;
         $("reads-said").classList.add("wrong");
-        say($("reads-said"), caught.message);
+        say($("reads-said"), sentence);
     }
     watch.run();
 }

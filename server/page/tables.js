@@ -26,7 +26,7 @@ function showWindows({windows, tables}) {
     const sum = (field) => tables.reduce((all, each) => all + each[field], 0);
     const more = windows.length - rows.length;
     $("windows-rows").replaceChildren(...rows);
-    $("windows").hidden = rows.length === 0;
+    $("windows").hidden = $("tables-each").hidden = rows.length === 0;
     say($("tables-said"), tables.length === 0 ? "No tables yet: all there is is in memory and in the log."
         : `${plural(tables.length, "table")}, ${count(sum("records"))} records, ${bytes(sum("file_bytes"))}, ` +
           `${bytes(sum("raw_bytes"))} before compression${more > 0 ? `; ${exact(more)} older windows not shown` : ""}`);

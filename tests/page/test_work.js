@@ -191,3 +191,27 @@ test("ingest, refusals and settings are shown", async (t) => {
     await page.locator("#settings-rows tr").getByText(/^always$/).waitFor();
     await visit.sees("#settings-said", /^\d+ settings, \d+ of them not left at the default$/);
 });
+
+test("series are listed with what they hold, and lead to their records", async (t) => {
+    const {server, visit, page} = await visiting(t);
+    const hostile = "<img src=x onerror=alert(1)>";
+    await server.write([...series(hostile, 3), ...Array.from({length: 150}, (_, i) => ({key: `s${i}`, ts: i, value: "v"})),
+                        {key_base64: "/v8=", ts: 1, value: "v"}]);
+    await page.fill("#series-prefix", "s");
+    await page.click("#series-list");
+    await visit.sees("#series-said", /^100 series in .*; there are more$/);
+    await page.click("#series-more");
+    await visit.sees("#series-said", /^150 series in [^;]*$/);
+    assert.equal(await page.locator("#series-rows tr").count(), 150);
+    await page.fill("#series-prefix", "<");
+    await page.click("#series-list");
+    await visit.sees("#series-said", /^1 series/);
+    const found = await page.locator("#series-rows tr").first().locator("th, td").allTextContents();
+    assert.deepEqual(found.slice(0, 3), [hostile, "3", "90\u202fB"]);
+    await page.click("#series-rows button");
+    await visit.sees("#query-said", /^3 records /);
+    assert.deepEqual(await cells(page, ".key"), [hostile, hostile, hostile]);
+    await page.fill("#series-prefix", "");
+    await page.click("#series-list");
+    await visit.sees("#series-said", /; there are more$/);
+});

@@ -116,13 +116,14 @@ typedef enum flowdb_status {
     FLOWDB_NOT_FOUND, /* no such record, or no such database and create_if_missing is false */
     FLOWDB_INVALID_ARGUMENT, /* the message names the argument and its range; nothing changed */
     FLOWDB_IO_ERROR,         /* the message names the file and the system's error */
-    FLOWDB_CORRUPTION, /* a checksum or structure on disk is wrong: file and offset are named */
-    FLOWDB_NO_MEMORY,  /* nothing changed */
-    FLOWDB_NO_SPACE,   /* the disk is full: the write left no trace, reads go on */
-    FLOWDB_LOCKED,     /* the directory is open already, in another process or in this one */
-    FLOWDB_READ_ONLY,  /* opened so, or writes stopped after an I/O failure that put durability
+    FLOWDB_CORRUPTION,  /* a checksum or structure on disk is wrong: file and offset are named */
+    FLOWDB_NO_MEMORY,   /* nothing changed */
+    FLOWDB_NO_SPACE,    /* the disk is full: the write left no trace, reads go on */
+    FLOWDB_LOCKED,      /* the directory is open already, in another process or in this one */
+    FLOWDB_READ_ONLY,   /* opened so, or writes stopped after an I/O failure that put durability
                                 in doubt; reopening decides what survived */
-    FLOWDB_UNSUPPORTED /* the files were written by a newer format than this library reads */
+    FLOWDB_UNSUPPORTED, /* the files were written by a newer format than this library reads */
+    FLOWDB_INTERRUPTED  /* the caller's own interrupt ended a read; see flowdb_read_options */
 } flowdb_status;
 
 /* "FLOWDB_OK" and so on; "FLOWDB_UNKNOWN" for a number that is no status. Never NULL. */
@@ -325,6 +326,11 @@ typedef struct flowdb_read_options {
     bool verify_checksums; /* true: a block read from disk is checked before it is used */
     bool reverse;          /* false: key and ts ascending; true: both descending */
     size_t limit;          /* 0 = no limit; otherwise the most records to return */
+    /* NULL, or asked in the reading thread after every 4096 records that a call passes over because
+       they are deleted or expired, of which there may be many before one that can be returned: true
+       ends the call with FLOWDB_INTERRUPTED. It must not call back into the database. */
+    bool (*interrupt)(void *interrupt_context);
+    void *interrupt_context;
 } flowdb_read_options;
 
 /* Writes the defaults into a struct of the caller's size. */

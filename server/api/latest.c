@@ -37,7 +37,7 @@ static flowdb_status open_iterators(struct fl_reading *reading, bool latest,
     flowdb *db = fl_api_db(reading->request);
     flowdb_slice prefix = fl_http_params_bytes(&reading->request->params, FL_PARAM_PREFIX);
     flowdb_range range = flowdb_range_prefix_time(prefix, INT64_MIN, reading->ts_end);
-    flowdb_read_options options = flowdb_read_options_default();
+    flowdb_read_options options = fl_reading_options(reading);
     flowdb_status status = flowdb_scan(db, &range, &options, &reading->iterator);
     options.reverse = true;
     if (status == FLOWDB_OK && latest)
@@ -60,11 +60,7 @@ static void read_keys(struct fl_http_request *request, bool latest) {
             if (!latest)
                 reading->writer.format = FL_FORMAT_JSON;
             reading->ts_end = ts_end;
-            flowdb_status status = open_iterators(reading, latest, paged ? &place : NULL);
-            if (status == FLOWDB_OK)
-                fl_reading_start(reading);
-            else
-                fl_api_fail(request, status);
+            fl_reading_start(reading, open_iterators(reading, latest, paged ? &place : NULL));
         }
     }
     fl_output_deinit(&bytes);

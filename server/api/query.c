@@ -27,7 +27,7 @@ static flowdb_status open_iterator(struct fl_reading *reading, int64_t ts_start,
     flowdb_range range = fl_http_params_has(params, FL_PARAM_PREFIX)
                              ? flowdb_range_prefix_time(prefix, ts_start, ts_end)
                              : flowdb_range_keys_time(start, end, ts_start, ts_end);
-    flowdb_read_options options = flowdb_read_options_default();
+    flowdb_read_options options = fl_reading_options(reading);
     options.reverse = fl_http_params_number(params, FL_PARAM_ORDER, 0) == 1;
     flowdb_status status =
         flowdb_scan(fl_api_db(reading->request), &range, &options, &reading->iterator);
@@ -49,14 +49,10 @@ static void finish_query(struct fl_http_request *request) {
     if (fl_reading_times(request, &ts_start, &ts_end) &&
         fl_cursor_read(request, &bytes, &place, &paged)) {
         struct fl_reading *reading = fl_reading_create(request);
-        flowdb_status status = FLOWDB_NO_MEMORY;
         if (reading != NULL) {
             reading->step = next_record;
-            status = open_iterator(reading, ts_start, ts_end, paged ? &place : NULL);
-            if (status == FLOWDB_OK)
-                fl_reading_start(reading);
-            else
-                fl_api_fail(request, status);
+            fl_reading_start(reading,
+                             open_iterator(reading, ts_start, ts_end, paged ? &place : NULL));
         }
     }
     fl_output_deinit(&bytes);

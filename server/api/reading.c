@@ -147,8 +147,28 @@ static void reply_broken(struct fl_reading *reading) {
                            "by a narrower range or with a limit and cursors");
 }
 
-void fl_reading_start(struct fl_reading *reading) {
+static bool must_stop(void *context) {
+    struct fl_reading *reading = context;
+    reading->stopped = fl_running_check(reading->running);
+    return reading->stopped != FL_RUNNING_GOES_ON;
+}
+
+flowdb_read_options fl_reading_options(struct fl_reading *reading) {
+    flowdb_read_options options = flowdb_read_options_default();
+    options.interrupt = must_stop;
+    options.interrupt_context = reading;
+    return options;
+}
+
+void fl_reading_start(struct fl_reading *reading, flowdb_status opened) {
     struct fl_http_reply *reply = &reading->request->reply;
+    if (opened != FLOWDB_OK) {
+        if (reading->stopped != FL_RUNNING_GOES_ON)
+            reply_broken(reading);
+        else
+            fl_api_fail(reading->request, opened);
+        return;
+    }
     reply->status = 200;
     reply->type = fl_record_writer_type(&reading->writer);
     fl_record_writer_begin(&reading->writer, &reply->body);

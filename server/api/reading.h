@@ -39,11 +39,13 @@ struct fl_reading {
  * from then on.
  */
 struct fl_reading *fl_reading_create(struct fl_http_request *request);
+/* The iterators are opened with these: a call of theirs that takes long ends where the read is to stop. */
+flowdb_read_options fl_reading_options(struct fl_reading *reading);
 /*
  * Writes the first part, before the status is sent: an engine that fails at once is answered with an
- * error, and a short answer goes out whole.
+ * error, and a short answer goes out whole. `opened` is what became of the iterators.
  */
-void fl_reading_start(struct fl_reading *reading);
+void fl_reading_start(struct fl_reading *reading, flowdb_status opened);
 
 /* Puts the iterator behind the key that the last page ended with: each key is in the pages once, whatever
    was written to it since. */

@@ -305,7 +305,7 @@ static flowdb_status open_iterators(struct fl_reading *reading, const struct fl_
     flowdb *db = fl_api_db(reading->request);
     flowdb_range range =
         flowdb_range_prefix(fl_http_params_bytes(&reading->request->params, FL_PARAM_PREFIX));
-    flowdb_read_options options = flowdb_read_options_default();
+    flowdb_read_options options = fl_reading_options(reading);
     options.fill_cache = false; /* what others read is not to make room for this */
     flowdb_status status = flowdb_scan(db, &range, &options, &reading->iterator);
     options.reverse = true;
@@ -334,11 +334,7 @@ static void start(struct fl_reading *reading, const struct fl_cursor *place) {
     reading->writer.keys_only = true;
     reading->writer.more = write_series;
     reading->writer.more_context = lister;
-    flowdb_status status = open_iterators(reading, place);
-    if (status == FLOWDB_OK)
-        fl_reading_start(reading);
-    else
-        fl_api_fail(request, status);
+    fl_reading_start(reading, open_iterators(reading, place));
 }
 
 static void finish_series_list(struct fl_http_request *request) {

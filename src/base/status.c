@@ -54,6 +54,7 @@ const char *flowdb_status_name(flowdb_status status) {
         [FLOWDB_LOCKED] = "FLOWDB_LOCKED",
         [FLOWDB_READ_ONLY] = "FLOWDB_READ_ONLY",
         [FLOWDB_UNSUPPORTED] = "FLOWDB_UNSUPPORTED",
+        [FLOWDB_INTERRUPTED] = "FLOWDB_INTERRUPTED",
     };
     size_t index = (size_t)status;
     return index < sizeof names / sizeof names[0] ? names[index] : "FLOWDB_UNKNOWN";

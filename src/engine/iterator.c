@@ -42,12 +42,13 @@ static flowdb_status read_options(const flowdb_read_options *given, flowdb_read_
     flowdb_read_options_init(options, sizeof *options);
     if (given == NULL)
         return FLOWDB_OK;
-    if (given->struct_size < sizeof *options)
+    size_t least = offsetof(flowdb_read_options, interrupt); /* what the struct began with */
+    if (given->struct_size < least)
         return fl_fail(FLOWDB_INVALID_ARGUMENT,
                        "options.struct_size is %zu, expected %zu: start with "
                        "flowdb_read_options_init",
                        given->struct_size, sizeof *options);
-    *options = *given;
+    memcpy(options, given, given->struct_size < sizeof *options ? least : sizeof *options);
     return FLOWDB_OK;
 }
 
@@ -69,6 +70,8 @@ static flowdb_status init_scan(flowdb *db, const flowdb_range *range,
     status = fl_range_bounds(range, options.reverse, successor, &bounds);
     if (status == FLOWDB_OK)
         status = fl_scan_init(scan, db, &bounds, &read);
+    scan->interrupt = options.interrupt;
+    scan->interrupt_context = options.interrupt_context;
     fl_release(db->env.alloc, successor);
     *limit = options.limit > 0 ? options.limit : SIZE_MAX;
     return status;

@@ -2,6 +2,8 @@
 
 #include "base/hash.h"
 
+#define INTERRUPT_EVERY 4096
+
 static flowdb_status copy_bounds(struct fl_scan *scan, const struct fl_bounds *bounds) {
     size_t low = bounds->key_low.size;
     size_t high = bounds->key_high_kind != FL_BOUND_NONE ? bounds->key_high.size : 0;
@@ -161,6 +163,14 @@ static flowdb_status is_live(struct fl_scan *scan, const struct fl_row *row, boo
     return status;
 }
 
+/* Called for each row that is passed over. */
+static flowdb_status check_interrupt(struct fl_scan *scan) {
+    if (++scan->passed % INTERRUPT_EVERY == 0 && scan->interrupt != NULL &&
+        scan->interrupt(scan->interrupt_context))
+        return fl_fail(FLOWDB_INTERRUPTED, "the read was interrupted by its caller");
+    return FLOWDB_OK;
+}
+
 /* The newest version decides: the merge has passed over the others. */
 flowdb_status fl_scan_settle(struct fl_scan *scan, const struct fl_row **row) {
     const struct fl_row *candidate;
@@ -169,6 +179,8 @@ flowdb_status fl_scan_settle(struct fl_scan *scan, const struct fl_row **row) {
         flowdb_status status = is_live(scan, candidate, &live);
         if (status == FLOWDB_OK && live)
             break;
+        if (status == FLOWDB_OK)
+            status = check_interrupt(scan);
         if (status == FLOWDB_OK)
             status = fl_merge_next(&scan->merge);
         if (status != FLOWDB_OK)

@@ -24,6 +24,9 @@ struct fl_scan {
     uint64_t hidden_seq;
     struct fl_buffer hidden_key;
     bool hidden_known;
+    bool (*interrupt)(void *context); /* as in flowdb_read_options; NULL: none */
+    void *interrupt_context;
+    uint32_t passed; /* rows that were not live */
 };
 
 /* Pins a version. The bounds' slices are copied. The scan must be sought before the first row. */

@@ -381,6 +381,101 @@ static void steps_skips_and_seeks_agree_where_many_rows_are_alike(void **state) 
     free(all);
 }
 
+/* ------------------------------------------------------------------------------- interrupts -- */
+
+struct interrupt {
+    unsigned asked;
+    unsigned yes_at; /* which time it says yes; 0: never */
+};
+
+static bool ask(void *context) {
+    struct interrupt *interrupt = context;
+    return ++interrupt->asked == interrupt->yes_at;
+}
+
+/* So many records that no one sees, between two that are seen. */
+enum { UNSEEN = 10000 };
+
+static void put_unseen(struct api *api) {
+    api_put(api, "a", 1, "first");
+    flowdb_batch *batch = flowdb_batch_create();
+    for (int ts = 0; ts < UNSEEN; ts++)
+        api_assert_ok(
+            flowdb_batch_put(batch, flowdb_str("b"), ts, FLOWDB_NEVER, flowdb_str("hidden")));
+    api_write_batch(api, batch);
+    flowdb_batch_destroy(batch);
+    api_delete_range(api, "b", "c");
+    api_put(api, "c", 1, "last");
+    stay_open(api);
+}
+
+static flowdb_iterator *scan_interrupted(struct api *api, struct interrupt *interrupt,
+                                         bool reverse) {
+    flowdb_range all = flowdb_range_all();
+    flowdb_read_options options = flowdb_read_options_default();
+    flowdb_iterator *iterator = NULL;
+    options.reverse = reverse;
+    options.interrupt = ask;
+    options.interrupt_context = interrupt;
+    api_assert_ok(flowdb_scan(api->db, &all, &options, &iterator));
+    return iterator;
+}
+
+static void a_call_that_passes_over_many_records_can_be_interrupted(void **state) {
+    struct api *api = *state;
+    put_unseen(api);
+    for (int reverse = 0; reverse < 2; reverse++) {
+        struct interrupt interrupt = {.yes_at = 2};
+        flowdb_iterator *iterator = scan_interrupted(api, &interrupt, reverse == 1);
+        flowdb_record record;
+        api_assert_next(iterator, reverse == 1 ? "c@1=last" : "a@1=first");
+        api_assert_fails(FLOWDB_INTERRUPTED, "interrupted",
+                         flowdb_iterator_next(iterator, &record));
+        assert_int_equal(interrupt.asked, 2);
+        /* It goes on failing until it is put elsewhere. */
+        api_assert_fails(FLOWDB_INTERRUPTED, "interrupted",
+                         flowdb_iterator_next_key(iterator, &record));
+        api_assert_ok(flowdb_iterator_seek(iterator, flowdb_str("c"), 1));
+        api_assert_next(iterator, "c@1=last");
+        flowdb_iterator_destroy(iterator);
+    }
+}
+
+static void an_interrupt_that_says_no_changes_nothing(void **state) {
+    struct api *api = *state;
+    put_unseen(api);
+    struct interrupt interrupt = {.yes_at = 0};
+    flowdb_iterator *iterator = scan_interrupted(api, &interrupt, false);
+    api_assert_rest(iterator, "a@1=first c@1=last");
+    flowdb_iterator_destroy(iterator);
+    /* Compaction may have dropped what is hidden in tables. */
+    if (api->place == API_MEMORY)
+        assert_int_equal(interrupt.asked, UNSEEN / 4096);
+}
+
+static void options_of_a_program_that_knows_no_interrupt_are_taken(void **state) {
+    struct api *api = *state;
+    put_unseen(api);
+    struct interrupt interrupt = {.yes_at = 1};
+    flowdb_range all = flowdb_range_all();
+    flowdb_read_options options = flowdb_read_options_default();
+    options.interrupt = ask;
+    options.interrupt_context = &interrupt;
+    options.struct_size = offsetof(flowdb_read_options, interrupt);
+    flowdb_result result = {0};
+    api_assert_ok(flowdb_query(api->db, &all, &options, &result));
+    assert_int_equal(result.count, 2);
+    assert_int_equal(interrupt.asked, 0);
+    flowdb_result_free(&result);
+    options.struct_size = sizeof options;
+    api_assert_fails(FLOWDB_INTERRUPTED, "interrupted",
+                     flowdb_query(api->db, &all, &options, &result));
+    assert_null(result.records);
+    options.struct_size = offsetof(flowdb_read_options, interrupt) - 1;
+    api_assert_fails(FLOWDB_INVALID_ARGUMENT, "struct_size",
+                     flowdb_query(api->db, &all, &options, &result));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         API_TEST_EVERYWHERE(next_returns_the_records_in_order_and_then_done_again_and_again),
@@ -401,6 +496,9 @@ int main(void) {
         API_TEST_EVERYWHERE(an_iterator_over_nothing_is_done_at_once),
         API_TEST(done_leaves_the_record_untouched),
         API_TEST_EVERYWHERE(steps_skips_and_seeks_agree_where_many_rows_are_alike),
+        API_TEST(a_call_that_passes_over_many_records_can_be_interrupted),
+        API_TEST_EVERYWHERE(an_interrupt_that_says_no_changes_nothing),
+        API_TEST(options_of_a_program_that_knows_no_interrupt_are_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,7 +94,7 @@ What an operation costs with so many records in so many series; medians of {roun
 faster than the logarithm of the data, but the data. The last column says by what a row grows for ten times the records, for each
 number of series: a logarithm grows by ×1.18, from 10⁵ to 10⁷, the data by ×10. What fits no cache of the machine's any
 more costs up to a cache miss for each access, and what fits none of the database's a block read and decoded: these
-steps are in the last column too, and nearly all of what random points grow by.
+steps are in the last column too.
 
 ![Costs as data grow](growth.svg)
 """

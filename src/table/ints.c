@@ -1,6 +1,7 @@
 /*
- * Encoding looks at a column three ways (values, differences, differences of differences) and takes
- * the one that packs smallest. Each way is the same code over other residues.
+ * Encoding looks at a column four ways (values, differences, differences of differences, and
+ * differences of which most are the same) and takes the one that comes out smallest. The first three
+ * are the same code over other residues.
  *
  * The delta encodings pretend that the column goes on to the left of its first value as it begins
  * on the right of it, so the first residues are like those behind them and every group starts at a
@@ -148,6 +149,73 @@ static uint8_t *encode_grouped(const uint64_t *values, size_t count, enum fl_int
     return out;
 }
 
+/* ------------------------------------------------------------------------------------- steps -- */
+
+/* What more than half of the residues are, if there is such a number (Boyer and Moore's vote). */
+static uint64_t majority_of(const uint64_t *residues, size_t n) {
+    uint64_t candidate = 0;
+    size_t votes = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (votes == 0)
+            candidate = residues[i];
+        votes += residues[i] == candidate ? 1 : (size_t)-1;
+    }
+    return candidate;
+}
+
+/* Looks at a group: its step, how many differences are others, and the bytes of these. */
+static size_t exceptions_of(const uint64_t *residues, size_t n, uint64_t *step, size_t *count) {
+    size_t bytes = 0;
+    *step = majority_of(residues, n);
+    *count = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (residues[i] == *step)
+            continue;
+        bytes += 1 + varint_size(zigzag(residues[i]));
+        ++*count;
+    }
+    return bytes;
+}
+
+/* Gives up, and says so by SIZE_MAX, once it takes no less than `enough`. */
+static size_t steps_size(const uint64_t *values, size_t count, size_t enough) {
+    uint64_t residues[FL_INTS_GROUP], step;
+    struct origin origin = origin_of(values, count, FL_INTS_DELTAS);
+    size_t size = varint_size(zigzag(origin.value)), exceptions;
+    for (size_t start = 0; start < count; start += FL_INTS_GROUP) {
+        size_t n = FL_MIN(count - start, FL_INTS_GROUP);
+        load_residues(values, start, n, origin, FL_INTS_DELTAS, residues);
+        size += exceptions_of(residues, n, &step, &exceptions);
+        size += varint_size(zigzag(step)) + 1;
+        if (size >= enough)
+            return SIZE_MAX;
+    }
+    return size;
+}
+
+static uint8_t *encode_steps(const uint64_t *values, size_t count, uint8_t *out) {
+    uint64_t residues[FL_INTS_GROUP], step;
+    struct origin origin = origin_of(values, count, FL_INTS_DELTAS);
+    size_t exceptions;
+    out = fl_put_varint(out, zigzag(origin.value));
+    for (size_t start = 0; start < count; start += FL_INTS_GROUP) {
+        size_t n = FL_MIN(count - start, FL_INTS_GROUP);
+        load_residues(values, start, n, origin, FL_INTS_DELTAS, residues);
+        exceptions_of(residues, n, &step, &exceptions);
+        out = fl_put_varint(out, zigzag(step));
+        *out++ = (uint8_t)exceptions;
+        for (size_t i = 0; i < n; i++) {
+            if (residues[i] == step)
+                continue;
+            *out++ = (uint8_t)i;
+            out = fl_put_varint(out, zigzag(residues[i]));
+        }
+    }
+    return out;
+}
+
+/* -------------------------------------------------------------------------------- which way -- */
+
 static bool is_affine(const uint64_t *values, size_t count, uint64_t *step) {
     *step = count > 1 ? values[1] - values[0] : 0;
     for (size_t i = 2; i < count; i++) {
@@ -171,7 +239,11 @@ size_t fl_ints_measure(const uint64_t *values, size_t count, enum fl_ints_encodi
             *encoding = way;
         }
     }
-    return smallest;
+    size_t size = steps_size(values, count, smallest);
+    if (size >= smallest)
+        return smallest;
+    *encoding = FL_INTS_STEPS;
+    return size;
 }
 
 size_t fl_ints_encode(const uint64_t *values, size_t count, enum fl_ints_encoding encoding,
@@ -181,6 +253,8 @@ size_t fl_ints_encode(const uint64_t *values, size_t count, enum fl_ints_encodin
         end = fl_put_varint(out, zigzag(values[0]));
         if (encoding == FL_INTS_AFFINE)
             end = fl_put_varint(end, zigzag(values[1] - values[0]));
+    } else if (encoding == FL_INTS_STEPS) {
+        end = encode_steps(values, count, out);
     } else {
         end = encode_grouped(values, count, encoding, out);
     }
@@ -241,11 +315,39 @@ static bool read_group(struct fl_ints_reader *reader, uint64_t *values, size_t c
     return true;
 }
 
+/* The differences of a group of steps. */
+static bool read_steps(struct fl_ints_reader *reader, uint64_t *values, size_t count) {
+    uint64_t step;
+    const uint8_t *at = get_zigzag(reader->at, reader->end, &step);
+    if (at == NULL || at == reader->end)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        values[i] = step;
+    size_t exceptions = *at++;
+    for (size_t least = 0; exceptions > 0; exceptions--) {
+        if (at == reader->end || *at < least || *at >= count)
+            return false;
+        size_t place = *at++;
+        at = get_zigzag(at, reader->end, &values[place]);
+        if (at == NULL)
+            return false;
+        least = place + 1;
+    }
+    reader->at = at;
+    return true;
+}
+
+/* The residues of a group. */
+static bool read_residues(struct fl_ints_reader *reader, uint64_t *values, size_t count) {
+    return reader->encoding == FL_INTS_STEPS ? read_steps(reader, values, count)
+                                             : read_group(reader, values, count);
+}
+
 bool fl_ints_reader_init(struct fl_ints_reader *reader, uint8_t encoding, const uint8_t *bytes,
                          size_t size, size_t count) {
     *reader = (struct fl_ints_reader){
         .at = bytes, .end = bytes + size, .left = count, .encoding = encoding};
-    if (encoding > FL_INTS_DELTA_DELTAS)
+    if (encoding > FL_INTS_LAST)
         return false;
     if (encoding != FL_INTS_PACKED)
         reader->at = get_zigzag(reader->at, reader->end, &reader->value);
@@ -260,7 +362,7 @@ bool fl_ints_reader_next(struct fl_ints_reader *reader, uint64_t *values, size_t
     *got = count;
     if (count == 0)
         return reader->at == reader->end;
-    if (!fl_ints_is_affine(reader->encoding) && !read_group(reader, values, count))
+    if (!fl_ints_is_affine(reader->encoding) && !read_residues(reader, values, count))
         return false;
     switch (reader->encoding) {
     case FL_INTS_CONSTANT:
@@ -269,6 +371,7 @@ bool fl_ints_reader_next(struct fl_ints_reader *reader, uint64_t *values, size_t
             values[i] = value;
         break;
     case FL_INTS_DELTAS:
+    case FL_INTS_STEPS:
         for (size_t i = 0; i < count; i++)
             values[i] = value += values[i];
         break;

@@ -15,11 +15,13 @@
 
 /* Part of the format. */
 enum fl_ints_encoding {
-    FL_INTS_CONSTANT = 0,    /* all values are the same */
-    FL_INTS_AFFINE = 1,      /* base + i * step */
-    FL_INTS_PACKED = 2,      /* groups of values, bit-packed above the group's least */
-    FL_INTS_DELTAS = 3,      /* the same for the differences of neighbours */
-    FL_INTS_DELTA_DELTAS = 4 /* the same for the differences of differences */
+    FL_INTS_CONSTANT = 0,     /* all values are the same */
+    FL_INTS_AFFINE = 1,       /* base + i * step */
+    FL_INTS_PACKED = 2,       /* groups of values, bit-packed above the group's least */
+    FL_INTS_DELTAS = 3,       /* the same for the differences of neighbours */
+    FL_INTS_DELTA_DELTAS = 4, /* the same for the differences of differences */
+    FL_INTS_STEPS = 5, /* groups of differences of which most are one step; the others by place */
+    FL_INTS_LAST = FL_INTS_STEPS
 };
 
 #define FL_INTS_GROUP ((size_t)128) /* values that share a bit width: one outlier costs no more */

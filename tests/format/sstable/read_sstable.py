@@ -115,11 +115,19 @@ def integers(encoding, data, count):
         width = data[at]
         at += 1
         group = min(128, count - len(values))
-        size = (group * width + 7) // 8
-        bits = number(data, at, size)
-        at += size
-        for j in range(group):
-            residue = least + (bits >> (j * width) & (1 << width) - 1)
+        if encoding == 5:
+            residues = [least] * group
+            place = -1
+            for _ in range(width):
+                check(place < data[at] < group, "places of steps")
+                place = data[at]
+                residues[place], at = signed_varint(data, at + 1)
+        else:
+            size = (group * width + 7) // 8
+            bits = number(data, at, size)
+            at += size
+            residues = [least + (bits >> (j * width) & (1 << width) - 1) for j in range(group)]
+        for residue in residues:
             if encoding == 4:
                 slope += residue
                 residue = slope

@@ -1,6 +1,6 @@
 /*
  * Files of every version that was ever written are read for good: tests/format/sstable has one for
- * each codec, and in rows.txt and decimals.txt what they hold, one line a row
+ * each codec, and in rows.txt, decimals.txt and steps.txt what they hold, one line a row
  *
  *     put|delete KEY TS SEQ EXPIRE_AT VALUE
  *     delete_range START END SEQ TS_START TS_END
@@ -34,6 +34,7 @@ static const struct {
     {"v1-lz4.sst", "rows.txt", 1000, FL_CODEC_LZ4},
     {"v1-zstd.sst", "rows.txt", 4000, FL_CODEC_ZSTD},
     {"v1-decimals.sst", "decimals.txt", 1000, FL_CODEC_ZSTD},
+    {"v1-steps.sst", "steps.txt", 1000, FL_CODEC_ZSTD},
 };
 
 static const char *golden_path(const char *file) {
@@ -253,10 +254,26 @@ static void make_decimals(struct golden *golden) {
     }
 }
 
+/* Eight rows at a time were written one after the other, and the times have gaps. */
+static void make_steps(struct golden *golden) {
+    struct seeded dice = {7};
+    char key[16];
+    uint64_t seq = 0;
+    int64_t ts = 1700000000000000;
+    for (int i = 0; i < 600; i++) {
+        seq = i % 8 == 0 ? seeded_next(&dice) >> 34 : seq + 1;
+        ts += i % 37 == 0 ? INT64_C(86400000000) : 10000000;
+        snprintf(key, sizeof key, "t%d", i / 200);
+        rows_put(&golden->rows, key, ts, seq, i % 3 == 0 ? "open" : "closed");
+    }
+}
+
 static void write_golden(void **state) {
+    static void (*const makers[])(struct golden *) = {make_golden, make_golden, make_golden,
+                                                      make_decimals, make_steps};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         struct golden golden = {.tombstone_count = 0};
-        (strcmp(files[i].rows, "rows.txt") == 0 ? make_golden : make_decimals)(&golden);
+        makers[i](&golden);
         write_text(&golden, files[i].rows);
         write_file(*state, &golden, i);
         rows_free(&golden.rows);

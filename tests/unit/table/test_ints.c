@@ -83,8 +83,48 @@ static void one_gap_does_not_widen_the_whole_column(void **state) {
     uint64_t values[COUNT_MAX], time = 1700000000000000;
     for (size_t i = 0; i < COUNT_MAX; i++)
         values[i] = time += i == 500 ? UINT64_C(86400000000) : 10000000;
-    /* The group with the gap needs 37 bits a value, the seven others none. */
-    assert_in_range(round_trip(values, COUNT_MAX, &encoding), 1, 128 * 37 / 8 + 8 * 8);
+    /* The gap takes its place and seven bytes, each group its step. */
+    assert_in_range(round_trip(values, COUNT_MAX, &encoding), 1, 8 + 8 + 8 * 5);
+    assert_int_equal(encoding, FL_INTS_STEPS);
+}
+
+/* As the sequence numbers of rows are that were written eight at a time. */
+static void jumps_between_steps_cost_what_they_are(void **state) {
+    (void)state;
+    enum fl_ints_encoding encoding;
+    struct seeded dice = {5};
+    uint64_t values[COUNT_MAX];
+    for (size_t i = 0; i < COUNT_MAX; i++)
+        values[i] = i % 8 == 0 ? seeded_next(&dice) >> 36 : values[i - 1] + 1;
+    assert_in_range(round_trip(values, COUNT_MAX, &encoding), 1, COUNT_MAX / 8 * 6 + 8 * 2 + 5);
+    assert_int_equal(encoding, FL_INTS_STEPS);
+    /* Wherever the jumps lie in a group, and however far they go. */
+    for (size_t count = 2; count <= 2 * FL_INTS_GROUP + 1; count++) {
+        for (size_t i = 0; i < count; i++)
+            values[i] = 3 * i + (i >= count / 2 ? UINT64_MAX / 2 : 0) - (i == count - 1 ? 7 : 0);
+        round_trip(values, count, &encoding);
+    }
+    /* All of them are jumps but one: more than half is what the step needs, not all. */
+    for (size_t i = 0; i < FL_INTS_GROUP; i++)
+        values[i] = seeded_next(&dice);
+    round_trip(values, FL_INTS_GROUP, &encoding);
+    assert_int_equal(encoding, FL_INTS_PACKED);
+}
+
+static void places_of_steps_ascend_within_their_group(void **state) {
+    (void)state;
+    uint64_t values[4];
+    static const uint8_t right[] = {0, 2, 2, 1, 8, 3, 10};
+    assert_true(fl_ints_decode(FL_INTS_STEPS, right, sizeof right, values, 4));
+    static const uint64_t expected[] = {1, 5, 6, 11};
+    assert_memory_equal(values, expected, sizeof expected);
+    static const uint8_t again[] = {0, 2, 2, 1, 8, 1, 10}, back[] = {0, 2, 2, 2, 8, 1, 10},
+                         beyond[] = {0, 2, 2, 1, 8, 4, 10}, more[] = {0, 2, 3, 1, 8, 3, 10};
+    assert_false(fl_ints_decode(FL_INTS_STEPS, again, sizeof again, values, 4));
+    assert_false(fl_ints_decode(FL_INTS_STEPS, back, sizeof back, values, 4));
+    assert_false(fl_ints_decode(FL_INTS_STEPS, beyond, sizeof beyond, values, 4));
+    assert_false(fl_ints_decode(FL_INTS_STEPS, more, sizeof more, values, 4));
+    assert_false(fl_ints_decode(FL_INTS_LAST + 1, right, sizeof right, values, 4));
 }
 
 static void values_of_any_width_survive(void **state) {
@@ -158,6 +198,8 @@ int main(void) {
         cmocka_unit_test(constants_and_ramps_take_a_few_bytes_whatever_their_length),
         cmocka_unit_test(the_encoding_follows_the_shape),
         cmocka_unit_test(one_gap_does_not_widen_the_whole_column),
+        cmocka_unit_test(jumps_between_steps_cost_what_they_are),
+        cmocka_unit_test(places_of_steps_ascend_within_their_group),
         cmocka_unit_test(values_of_any_width_survive),
         cmocka_unit_test(a_reader_hands_out_groups),
         cmocka_unit_test(damaged_columns_are_refused_or_read_within_bounds),

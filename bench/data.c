@@ -48,8 +48,8 @@ void data_make_series(struct data *data, uint64_t series, uint64_t points) {
         hundredths[i] = (int32_t)data_random_below(&random, 10000);
         snprintf(data->keys + i * DATA_KEY_ROOM, DATA_KEY_ROOM, "sensor_%05" PRIu64, i % 100000000);
     }
-    for (uint64_t i = 0; i < data->count; i++) {
-        uint64_t number = i % series;
+    for (uint64_t i = 0, number = 0; i < data->count;
+         i++, number = number + 1 < series ? number + 1 : 0) {
         char *key = data->keys + number * DATA_KEY_ROOM,
              *value = data->values + i * SERIES_VALUE_ROOM;
         int32_t now = hundredths[number] += (int32_t)data_random_below(&random, 21) - 10;

@@ -198,7 +198,7 @@ static int compare_doubles(const void *a, const void *b) {
 /* The median of the rounds after one to warm up; in `unit`s of which a second has `per_second`. */
 static void measure(struct costs *costs, const char *row, const char *unit, double per_second,
                     uint64_t operations, round_function *round) {
-    double values[BENCH_ROUNDS_MAX];
+    double values[BENCH_ROUNDS_MAX] = {0};
     unsigned rounds = costs->growth->bench.options.rounds;
     round(costs);
     for (unsigned i = 0; i < rounds; i++)

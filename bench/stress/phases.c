@@ -73,7 +73,7 @@ static void write_new(struct worker *worker) {
     struct pending pending;
     if (!begin(worker, &pending))
         return;
-    for (uint64_t at = first + worker->index * RUN_BATCH; at < end && run_goes_on(worker);
+    for (uint64_t at = first + (uint64_t)worker->index * RUN_BATCH; at < end && run_goes_on(worker);
          at += (uint64_t)phase->threads * RUN_BATCH) {
         for (uint64_t i = at; i < at + RUN_BATCH && i < end; i++)
             if (!add(worker, &pending, i % slots->series * slots->points + i / slots->series))
@@ -321,20 +321,20 @@ static void reopen(struct worker *worker) {
         .name = "query_range" suffix, .unit = "queries", .threads = 1, .weight = 4, .work = query, \
         .series = 200, .points = 20                                                                \
     }
-#define WRITES(name_, threads_, from, to)                                                  \
-    {                                                                                      \
-        .name = name_, .unit = "batches", .threads = threads_, .weight = 5, .loads = true, \
-        .work = write_new, .from_256 = from, .to_256 = to                                  \
+#define WRITES(name_, threads_, from, to)                                                      \
+    {                                                                                          \
+        .name = (name_), .unit = "batches", .threads = (threads_), .weight = 5, .loads = true, \
+        .work = write_new, .from_256 = (from), .to_256 = (to)                                  \
     }
 #define MIXED(percent)                                                                      \
     {                                                                                       \
         .name = "mixed_" #percent, .unit = "calls", .threads = 8, .weight = 8, .work = mix, \
-        .read_percent = percent                                                             \
+        .read_percent = (percent)                                                           \
     }
-#define READS(threads_)                                                                          \
-    {                                                                                            \
-        .name = "read_concurrent_" #threads_, .unit = "reads", .threads = threads_, .weight = 4, \
-        .work = read_points                                                                      \
+#define READS(threads_)                                                                            \
+    {                                                                                              \
+        .name = "read_concurrent_" #threads_, .unit = "reads", .threads = (threads_), .weight = 4, \
+        .work = read_points                                                                        \
     }
 
 const struct phase run_phases[] = {

@@ -36,7 +36,7 @@ void report_progress(const struct run *run, const struct phase *phase, uint64_t 
         unsigned room = columns() - 1;
         printf("\r\x1b[K%.*s", (int)((unsigned)size < room ? (unsigned)size : room), line);
         fflush(stdout);
-    } else if ((uint64_t)(seconds * 10) % (PLAIN_SECONDS * 10) == 0) {
+    } else if ((uint64_t)(seconds * 10) % ((uint64_t)PLAIN_SECONDS * 10) == 0) {
         printf("%s\n", line);
         fflush(stdout);
     }

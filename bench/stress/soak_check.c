@@ -157,7 +157,8 @@ void *soak_verify(void *context) {
     struct soak *soak = thread->soak;
     while (!atomic_load(&soak->stop)) {
         uint64_t key = tool_below(&thread->random, soak->group_count * SOAK_GROUP_KEYS);
-        uint64_t series = tool_below(&thread->random, SOAK_SERIES_GROUPS * SOAK_GROUP_SERIES);
+        uint64_t series =
+            tool_below(&thread->random, (uint64_t)SOAK_SERIES_GROUPS * SOAK_GROUP_SERIES);
         /* The one that is waited for here waits for its disk: others are as good. */
         if (pthread_mutex_trylock(&soak->groups[key / SOAK_GROUP_KEYS].lock) == 0) {
             check_key(soak, &thread->random, key);
@@ -198,7 +199,7 @@ static void sweep_all(struct sweep *sweep) {
             if (!compare_key(&sweep->expectation, key, point, &taken) ||
                 (taken && !sweep_next(sweep)))
                 return;
-    for (uint64_t number = 0; number < SOAK_SERIES_GROUPS * SOAK_GROUP_SERIES; number++) {
+    for (uint64_t number = 0; number < (uint64_t)SOAK_SERIES_GROUPS * SOAK_GROUP_SERIES; number++) {
         uint64_t ticks = soak->series[number / SOAK_GROUP_SERIES].ticks;
         for (uint64_t tick = ticks < SOAK_TICKS ? 0 : ticks - SOAK_TICKS; tick < ticks; tick++)
             if (!compare_tick(&sweep->expectation, number, tick, &taken) ||

@@ -115,7 +115,7 @@ static void write_start(struct fl_record_writer *writer, const flowdb_record *re
     static const char json_expiry[] = ",\"expire_at\":";
     static const char never[] = "9223372036854775807";
     bool json = writer->format != FL_FORMAT_CSV;
-    size_t room = writer->head.size + sizeof json_expiry + 2 * FL_NUMBER_SIZE + 2;
+    size_t room = writer->head.size + sizeof json_expiry + (size_t)2 * FL_NUMBER_SIZE + 2;
     char *start = fl_output_reserve(output, room);
     char *at = start;
     if (start == NULL)

@@ -7,8 +7,9 @@
 #define RECORD (BIT(FL_PARAM_KEY) | BIT(FL_PARAM_TS))
 #define PRECISION BIT(FL_PARAM_PRECISION)
 #define PAGE (BIT(FL_PARAM_LIMIT) | BIT(FL_PARAM_CURSOR))
-#define QUERY \
-    (BIT(FL_PARAM_PREFIX) | KEY_RANGE | TIME_RANGE | BIT(FL_PARAM_ORDER) | PAGE | FL_READING_FORM)
+#define QUERY                                                                                     \
+    (BIT(FL_PARAM_PREFIX) | KEY_RANGE | TIME_RANGE | BIT(FL_PARAM_ORDER) | BIT(FL_PARAM_CURSOR) | \
+     FL_READING_FORM)
 #define PAGE_FILE(name) \
     { FL_API_PAGE_FILES name, FL_HTTP_GET, 0, 0, &fl_api_page, FL_HTTP_NEEDS_NOTHING }
 
@@ -19,8 +20,9 @@ const struct fl_http_route fl_api_routes[] = {
     {"/record", FL_HTTP_GET, RECORD | FL_READING_FORM, RECORD, &fl_api_get_record,
      FL_HTTP_NEEDS_KEY},
     {"/latest", FL_HTTP_GET,
-     BIT(FL_PARAM_KEY) | BIT(FL_PARAM_PREFIX) | BIT(FL_PARAM_TS_END) | PAGE | FL_READING_FORM, 0,
-     &fl_api_latest, FL_HTTP_NEEDS_KEY},
+     BIT(FL_PARAM_KEY) | BIT(FL_PARAM_PREFIX) | BIT(FL_PARAM_TS_END) | BIT(FL_PARAM_CURSOR) |
+         FL_READING_FORM,
+     0, &fl_api_latest, FL_HTTP_NEEDS_KEY},
     {"/keys", FL_HTTP_GET, BIT(FL_PARAM_PREFIX) | PAGE, 0, &fl_api_keys, FL_HTTP_NEEDS_KEY},
     {"/record", FL_HTTP_DELETE, RECORD | PRECISION, RECORD, &fl_api_delete_record,
      FL_HTTP_NEEDS_KEY},

@@ -141,7 +141,7 @@ struct span {
 
 static flowdb_status sample(struct fl_reading *reading, struct lister *lister, struct span *span) {
     flowdb_slice key = flowdb_bytes(lister->series.key.data, lister->series.key.size);
-    flowdb_record record;
+    flowdb_record record = {0};
     int64_t last = span->start;
     span->records = span->bytes = 0;
     flowdb_status status = flowdb_iterator_seek(reading->iterator, key, span->start);

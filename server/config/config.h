@@ -60,7 +60,7 @@ const char *fl_config_origin(const struct fl_config *config, size_t setting);
 
 /* Its value, borrowed: a text, an integer, a boolean or a list. In place of a secret there is a text that
    says that there is one; a list of secrets has a count and that text, but no items. */
-struct fl_value fl_config_get(const struct fl_config *config, size_t setting);
+struct fl_value fl_config_get(const struct fl_config *config, size_t at);
 /* Does the text have one of the secrets in it? */
 bool fl_config_reveals(const struct fl_config *config, const char *text);
 

@@ -481,7 +481,7 @@ static void print_value(const struct fl_value *value) {
         putchar(']');
         break;
     default:
-        print_text(value->text);
+        print_text(value->text != NULL ? value->text : "");
     }
 }
 

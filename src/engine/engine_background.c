@@ -8,8 +8,8 @@
    behind any of them. */
 enum lane { LANE_FLUSH, LANE_SYNC, LANE_COMPACT, LANE_PREPARE };
 
-#define PAUSE_US 10000       /* after a first failure */
-#define PAUSE_MAX_US 5000000 /* of what writers wait for */
+#define PAUSE_US INT64_C(10000) /* after a first failure */
+#define PAUSE_MAX_US 5000000    /* of what writers wait for */
 #define PAUSE_BEHIND_MAX_US 60000000
 #define COMPACT_LOOK_US 60000000 /* windows widen with age: there may be work with no flush */
 #define SPACE_LOOK_US 1000000

@@ -12,7 +12,7 @@ void fl_engine_judge_health(flowdb *db, flowdb_health *health, uint64_t *free_by
 
 /* ---- engine_stats.c ---- */
 
-void fl_engine_gather_stats(flowdb *db, flowdb_stats *stats);
+void fl_engine_gather_stats(flowdb *db, flowdb_stats *out);
 
 /* ---- engine_tables_list.c ---- */
 

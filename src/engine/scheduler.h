@@ -92,9 +92,9 @@ void fl_scheduler_stop(struct fl_scheduler *scheduler);
 
 /* The job shall run. From any thread; costs one atomic exchange where it is wanted already. What the
    caller did before is seen by the run. */
-void fl_scheduler_want(struct fl_scheduler *scheduler, size_t job);
+void fl_scheduler_want(struct fl_scheduler *scheduler, size_t number);
 /* The same, and a pause after failures ends now: what made them fail may be gone. */
-void fl_scheduler_retry(struct fl_scheduler *scheduler, size_t job);
+void fl_scheduler_retry(struct fl_scheduler *scheduler, size_t number);
 
 /* Runs the job once in the calling thread, due or not. */
 flowdb_status fl_scheduler_step(struct fl_scheduler *scheduler, size_t job);

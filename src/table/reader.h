@@ -118,8 +118,8 @@ struct fl_block_copy {
     struct fl_unpacker *unpacker; /* for the frame */
 };
 /* Of a source that shows a block's first row. All is borrowed until the source moves. */
-flowdb_status fl_table_source_copy(struct fl_source *source, struct fl_block_copy *copy);
+flowdb_status fl_table_source_copy(struct fl_source *base, struct fl_block_copy *copy);
 /* Moves such a source behind its block. */
-flowdb_status fl_table_source_skip(struct fl_source *source);
+flowdb_status fl_table_source_skip(struct fl_source *base);
 
 #endif

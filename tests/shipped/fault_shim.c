@@ -70,7 +70,7 @@ static bool is_watched(int descriptor) {
            atomic_load_explicit(&watched[descriptor], memory_order_relaxed);
 }
 
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+#define REAL(name) ((__typeof__(&(name)))dlsym(RTLD_NEXT, #name))
 
 static void wait_at_gate(enum call call) {
     const char *path = getenv("FAULT_SHIM_GATE");

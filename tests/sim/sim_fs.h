@@ -109,7 +109,7 @@ void sim_fs_crash(const struct sim_fs *sim, enum sim_loss loss, struct seeded *r
 
 /* What a failed sync does on the machines that do it worst: of the pages that were not on the disk
    some are now, the others never will be, and all count as clean. Readers go on seeing them. */
-void sim_file_lose(struct fl_file *file, struct seeded *random);
+void sim_file_lose(struct fl_file *base, struct seeded *random);
 
 /* Bytes in use. */
 uint64_t sim_fs_used(const struct sim_fs *sim);

@@ -132,14 +132,21 @@ flowdb_status fl_chunk_pool_adopt(struct fl_chunk_pool *pool, uint8_t *data, siz
     return FLOWDB_OK;
 }
 
+/* Is there room for so many bytes besides those that exist? */
+static bool has_room(const struct fl_chunk_pool *pool, size_t more) {
+    return pool->resident_max == 0 ||
+           atomic_load_explicit(&pool->resident, memory_order_relaxed) + more <= pool->resident_max;
+}
+
 bool fl_chunk_pool_wants(struct fl_chunk_pool *pool, size_t count) {
     return atomic_load_explicit(&pool->spare_count, memory_order_relaxed) <
-           FL_MIN(count, pool->spare_max);
+               FL_MIN(count, pool->spare_max) &&
+           has_room(pool, pool->chunk_size);
 }
 
 /* The caller holds the lock. */
 static bool push_spare(struct fl_chunk_pool *pool, struct fl_chunk *chunk) {
-    if (pool->spare_count >= pool->spare_max)
+    if (pool->spare_count >= pool->spare_max || !has_room(pool, 0))
         return false;
     chunk->next = pool->spare;
     pool->spare = chunk;

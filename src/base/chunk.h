@@ -35,6 +35,8 @@ struct fl_chunk_pool {
     const struct fl_alloc *alloc;
     size_t chunk_size;
     size_t spare_max; /* free chunks kept, at most */
+    /* None are kept or made ahead that would take all chunks beyond it; set after init, 0: no limit. */
+    uint64_t resident_max;
     pthread_mutex_t lock;
     /* guarded by lock */
     struct fl_chunk *spare;

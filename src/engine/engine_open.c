@@ -72,6 +72,8 @@ flowdb_status fl_engine_create(const flowdb_config *config, const struct fl_env 
     size_t chunk = chunk_size(config);
     size_t memtable = (size_t)config->memtable_size_mb << 20;
     fl_chunk_pool_init(&db->pool, env->alloc, chunk, memtable / chunk + 2);
+    /* What full memtables may take: memory made ahead must not come on top of it. */
+    db->pool.resident_max = (uint64_t)memtable * (1 + (uint64_t)config->max_frozen_memtables);
     atomic_init(&db->latest_time_us, INT64_MIN);
     db->config.data_dir = NULL;
     *out = db;

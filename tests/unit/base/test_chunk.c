@@ -155,6 +155,25 @@ static void a_warmed_pool_has_chunks_to_spare_up_to_its_limit(void **state) {
         fl_chunk_unref(chunks[i]);
 }
 
+static void none_are_to_spare_beyond_what_all_may_take(void **state) {
+    struct fixture *fixture = *state;
+    fixture->pool.resident_max = 3 * CHUNK - 1;
+    struct fl_chunk *chunks[3];
+    for (int i = 0; i < 3; i++) /* who needs one gets it */
+        assert_int_equal(fl_chunk_pool_take(&fixture->pool, 1, &chunks[i]), FLOWDB_OK);
+    assert_false(fl_chunk_pool_wants(&fixture->pool, 1));
+    fl_chunk_unref(chunks[0]);
+    assert_int_equal(resident(fixture), 2 * CHUNK);
+    assert_false(fl_chunk_pool_wants(&fixture->pool, 1));
+    fl_chunk_unref(chunks[1]);
+    assert_int_equal(resident(fixture), 2 * CHUNK); /* that one is kept */
+    fixture->pool.resident_max = 3 * CHUNK;
+    assert_true(fl_chunk_pool_wants(&fixture->pool, 2));
+    fl_chunk_pool_warm(&fixture->pool, 2);
+    assert_int_equal(resident(fixture), 3 * CHUNK);
+    fl_chunk_unref(chunks[2]);
+}
+
 static void adopted_memory_is_released_with_its_chunk(void **state) {
     struct fixture *fixture = *state;
     uint8_t *memory = fl_allocate(&fixture->failing.alloc, CHUNK);
@@ -230,6 +249,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_chunk_larger_than_usual_is_made_to_measure, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_warmed_pool_has_chunks_to_spare_up_to_its_limit, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(none_are_to_spare_beyond_what_all_may_take, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(adopted_memory_is_released_with_its_chunk, set_up,
                                         tear_down),

@@ -123,9 +123,10 @@ void fl_running_finish(struct fl_running_read *read, enum fl_running_end end) {
     if (read == NULL)
         return;
     struct fl_running *running = read->running;
+    /* Whoever looks after reads takes one that has a verdict and is in the list for one to be stopped. */
+    pthread_mutex_lock(&running->lock);
     judge(read, end);
     struct fl_running_view view = view_of(read);
-    pthread_mutex_lock(&running->lock);
     *(read->previous != NULL ? &read->previous->next : &running->first) = read->next;
     *(read->next != NULL ? &read->next->previous : &running->last) = read->previous;
     if (view.age_ms >= FL_RUNNING_SLOW_MS)

@@ -13,9 +13,10 @@ const struct fl_table_read read_all = {.verify_checksums = true, .fill_cache = t
 
 flowdb_slice rows_keep(struct rows *rows, const void *bytes, size_t size) {
     rows->pieces = realloc(rows->pieces, (rows->piece_count + 1) * sizeof *rows->pieces);
-    void *copy = malloc(size + 1);
+    char *copy = malloc(size + 1);
     if (size > 0)
         memcpy(copy, bytes, size);
+    copy[size] = '\0';
     rows->pieces[rows->piece_count++] = copy;
     return flowdb_bytes(copy, size);
 }

@@ -25,7 +25,7 @@ struct rows {
 };
 
 void rows_free(struct rows *rows);
-/* A copy of the bytes that lives as long as the rows. */
+/* A copy of the bytes, with a NUL behind them, that lives as long as the rows. */
 flowdb_slice rows_keep(struct rows *rows, const void *bytes, size_t size);
 /* Copies the row behind the ones that are there. */
 void rows_add(struct rows *rows, struct fl_row row);

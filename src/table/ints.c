@@ -18,8 +18,9 @@ static unsigned bit_width(uint64_t value) {
     return value == 0 ? 0 : 64 - (unsigned)__builtin_clzll(value);
 }
 
+/* A byte for each seven bits that were begun, and one for 0. */
 static size_t varint_size(uint64_t value) {
-    return value == 0 ? 1 : (bit_width(value) + 6) / 7;
+    return ((63 - (size_t)__builtin_clzll(value | 1)) * 9 + 73) / 64;
 }
 
 static size_t packed_size(size_t count, unsigned width) {
@@ -117,19 +118,6 @@ static size_t header_size(struct origin origin, enum fl_ints_encoding encoding) 
     }
 }
 
-static size_t grouped_size(const uint64_t *values, size_t count, enum fl_ints_encoding encoding) {
-    uint64_t residues[FL_INTS_GROUP], least;
-    struct origin origin = origin_of(values, count, encoding);
-    size_t size = header_size(origin, encoding);
-    for (size_t start = 0; start < count; start += FL_INTS_GROUP) {
-        size_t n = FL_MIN(count - start, FL_INTS_GROUP);
-        load_residues(values, start, n, origin, encoding, residues);
-        unsigned width = residue_range(residues, n, &least);
-        size += varint_size(zigzag(least)) + 1 + packed_size(n, width);
-    }
-    return size;
-}
-
 static uint8_t *encode_grouped(const uint64_t *values, size_t count, enum fl_ints_encoding encoding,
                                uint8_t *out) {
     uint64_t residues[FL_INTS_GROUP], least;
@@ -156,24 +144,24 @@ static uint64_t majority_of(const uint64_t *residues, size_t n) {
     uint64_t candidate = 0;
     size_t votes = 0;
     for (size_t i = 0; i < n; i++) {
-        if (votes == 0)
-            candidate = residues[i];
+        candidate = votes == 0 ? residues[i] : candidate;
         votes += residues[i] == candidate ? 1 : (size_t)-1;
     }
     return candidate;
 }
 
-/* Looks at a group: its step, how many differences are others, and the bytes of these. */
+/* Looks at a group: its step, how many differences are others, and the bytes of these. Without
+   branches, for which ones are others cannot be foreseen. */
 static size_t exceptions_of(const uint64_t *residues, size_t n, uint64_t *step, size_t *count) {
-    size_t bytes = 0;
-    *step = majority_of(residues, n);
-    *count = 0;
+    const uint64_t most = majority_of(residues, n);
+    size_t bytes = 0, others = 0;
     for (size_t i = 0; i < n; i++) {
-        if (residues[i] == *step)
-            continue;
-        bytes += 1 + varint_size(zigzag(residues[i]));
-        ++*count;
+        size_t other = residues[i] != most;
+        bytes += (1 + varint_size(zigzag(residues[i]))) & (0 - other);
+        others += other;
     }
+    *step = most;
+    *count = others;
     return bytes;
 }
 
@@ -225,21 +213,65 @@ static bool is_affine(const uint64_t *values, size_t count, uint64_t *step) {
     return true;
 }
 
+/* Signed numbers lie between these. */
+struct span {
+    int64_t low, high;
+};
+
+static inline void widen(struct span *span, uint64_t value) {
+    span->low = FL_MIN(span->low, (int64_t)value);
+    span->high = FL_MAX(span->high, (int64_t)value);
+}
+
+static size_t span_size(const struct span *span, size_t n) {
+    unsigned width = bit_width((uint64_t)span->high - (uint64_t)span->low);
+    return varint_size(zigzag((uint64_t)span->low)) + 1 + packed_size(n, width);
+}
+
+/* What the groups take in each of the encodings of residues, found in one pass: their least and
+   greatest are chains that do not wait for one another. `values` are three at least. */
+static void grouped_sizes(const uint64_t *values, size_t count, size_t sizes[FL_INTS_LAST + 1]) {
+    for (enum fl_ints_encoding way = FL_INTS_PACKED; way <= FL_INTS_DELTA_DELTAS; way++)
+        sizes[way] = header_size(origin_of(values, count, way), way);
+    uint64_t last = values[1], slope = values[1] - values[0];
+    for (size_t start = 0; start < count; start += FL_INTS_GROUP) {
+        size_t end = FL_MIN(start + FL_INTS_GROUP, count), i = start;
+        const struct span none = {INT64_MAX, INT64_MIN};
+        struct span packed = none, deltas = none, delta_deltas = none;
+        if (start == 0) { /* by their origins the first residues are as the ones behind them */
+            widen(&packed, values[0]);
+            widen(&packed, values[1]);
+            widen(&deltas, slope);
+            i = 2;
+        }
+        for (; i < end; i++) {
+            uint64_t delta = values[i] - last;
+            widen(&packed, values[i]);
+            widen(&deltas, delta);
+            widen(&delta_deltas, delta - slope);
+            slope = delta;
+            last = values[i];
+        }
+        sizes[FL_INTS_PACKED] += span_size(&packed, end - start);
+        sizes[FL_INTS_DELTAS] += span_size(&deltas, end - start);
+        sizes[FL_INTS_DELTA_DELTAS] += span_size(&delta_deltas, end - start);
+    }
+}
+
 size_t fl_ints_measure(const uint64_t *values, size_t count, enum fl_ints_encoding *encoding) {
     uint64_t step;
     if (is_affine(values, count, &step)) {
         *encoding = step == 0 ? FL_INTS_CONSTANT : FL_INTS_AFFINE;
         return varint_size(zigzag(values[0])) + (step != 0 ? varint_size(zigzag(step)) : 0);
     }
-    size_t smallest = SIZE_MAX;
-    for (enum fl_ints_encoding way = FL_INTS_PACKED; way <= FL_INTS_DELTA_DELTAS; way++) {
-        size_t size = grouped_size(values, count, way);
-        if (size < smallest) {
-            smallest = size;
+    size_t sizes[FL_INTS_LAST + 1];
+    grouped_sizes(values, count, sizes);
+    *encoding = FL_INTS_PACKED;
+    for (enum fl_ints_encoding way = FL_INTS_DELTAS; way <= FL_INTS_DELTA_DELTAS; way++) {
+        if (sizes[way] < sizes[*encoding])
             *encoding = way;
-        }
     }
-    size_t size = steps_size(values, count, smallest);
+    size_t smallest = sizes[*encoding], size = steps_size(values, count, smallest);
     if (size >= smallest)
         return smallest;
     *encoding = FL_INTS_STEPS;

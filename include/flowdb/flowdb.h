@@ -123,7 +123,8 @@ typedef enum flowdb_status {
     FLOWDB_READ_ONLY,   /* opened so, or writes stopped after an I/O failure that put durability
                                 in doubt; reopening decides what survived */
     FLOWDB_UNSUPPORTED, /* the files were written by a newer format than this library reads */
-    FLOWDB_INTERRUPTED  /* the caller's own interrupt ended a read; see flowdb_read_options */
+    FLOWDB_INTERRUPTED, /* the caller's own interrupt ended a read; see flowdb_read_options */
+    FLOWDB_WOULD_WAIT   /* what must not wait would have to: flowdb_try_write_batch_owned */
 } flowdb_status;
 
 /* "FLOWDB_OK" and so on; "FLOWDB_UNKNOWN" for a number that is no status. Never NULL. */
@@ -275,6 +276,19 @@ FLOWDB_API flowdb_status flowdb_write_batch(flowdb *db, const flowdb_batch *batc
  */
 FLOWDB_API flowdb_status flowdb_write_batch_owned(flowdb *db, flowdb_batch *batch);
 
+/*
+ * The same for a thread that has others to attend to, such as an event loop: where the write would wait,
+ * the answer is FLOWDB_WOULD_WAIT, nothing was done, and the batch is still the caller's, who hands it
+ * to a thread that may wait in flowdb_write_batch_owned. Any other answer is that one's, and the batch
+ * is gone.
+ *
+ * Writes wait with FLOWDB_SYNC_ALWAYS, always; while memory is full; for a share of their time while
+ * compaction is behind; where a memtable ends and the next begins; and for the log, where the writes
+ * before took two milliseconds or more, or one is under way for a millisecond. What cannot be known
+ * beforehand is that the disk stops in the middle of this very write to the log.
+ */
+FLOWDB_API flowdb_status flowdb_try_write_batch_owned(flowdb *db, flowdb_batch *batch);
+
 /* Hides the record (key, ts). Deleting what is not there is fine. */
 FLOWDB_API flowdb_status flowdb_delete(flowdb *db, flowdb_slice key, int64_t ts);
 
@@ -299,6 +313,10 @@ typedef struct flowdb_patch {
  */
 FLOWDB_API flowdb_status flowdb_patch_record(flowdb *db, flowdb_slice key, int64_t ts,
                                              const flowdb_patch *patch, flowdb_result *updated);
+/* The same, or FLOWDB_WOULD_WAIT where flowdb_try_write_batch_owned answers that; nothing was done
+   then. Reading the record may take a read from the disk. */
+FLOWDB_API flowdb_status flowdb_try_patch_record(flowdb *db, flowdb_slice key, int64_t ts,
+                                                 const flowdb_patch *patch, flowdb_result *updated);
 
 /* ------------------------------------------------------------------------------------ read -- */
 

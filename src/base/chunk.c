@@ -132,6 +132,12 @@ flowdb_status fl_chunk_pool_adopt(struct fl_chunk_pool *pool, uint8_t *data, siz
     return FLOWDB_OK;
 }
 
+void fl_chunk_disown(struct fl_chunk *chunk) {
+    struct fl_chunk_pool *pool = chunk->pool;
+    atomic_fetch_sub_explicit(&pool->resident, chunk->size, memory_order_relaxed);
+    fl_release(pool->alloc, chunk);
+}
+
 /* Is there room for so many bytes besides those that exist? */
 static bool has_room(const struct fl_chunk_pool *pool, size_t more) {
     return pool->resident_max == 0 ||

@@ -65,6 +65,8 @@ flowdb_status fl_chunk_pool_take(struct fl_chunk_pool *pool, size_t size, struct
    failure the memory stays the caller's. */
 flowdb_status fl_chunk_pool_adopt(struct fl_chunk_pool *pool, uint8_t *data, size_t size,
                                   struct fl_chunk **chunk);
+/* Undoes that: the memory is the caller's again, who must have the only reference. */
+void fl_chunk_disown(struct fl_chunk *chunk);
 
 /* Are there fewer than `count` chunks to spare? A hint. */
 bool fl_chunk_pool_wants(struct fl_chunk_pool *pool, size_t count);

@@ -55,6 +55,7 @@ const char *flowdb_status_name(flowdb_status status) {
         [FLOWDB_READ_ONLY] = "FLOWDB_READ_ONLY",
         [FLOWDB_UNSUPPORTED] = "FLOWDB_UNSUPPORTED",
         [FLOWDB_INTERRUPTED] = "FLOWDB_INTERRUPTED",
+        [FLOWDB_WOULD_WAIT] = "FLOWDB_WOULD_WAIT",
     };
     size_t index = (size_t)status;
     return index < sizeof names / sizeof names[0] ? names[index] : "FLOWDB_UNKNOWN";

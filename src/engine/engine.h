@@ -98,6 +98,7 @@ struct flowdb {
     _Atomic int64_t latest_time_us;   /* the highest wall clock seen: expiry never runs backwards */
     _Atomic bool closing;             /* long jobs look at it and stop */
     _Atomic uint64_t pace_ns_per_kib; /* what writes pay while compaction is behind; 0: nothing */
+    _Atomic bool log_drags;           /* the last writes met a log that takes long: a hint */
     _Atomic bool space_low;           /* less than disk_reserve_mb is free: puts are refused */
     _Atomic bool compaction_gives_up; /* so little is free that a running one should stop */
     _Atomic int64_t space_looked_us;  /* monotonic */
@@ -191,6 +192,7 @@ struct fl_commit {
     const uint64_t *hashes;
     uint32_t count;
     uint32_t puts; /* of them; with any, it is refused where space is low */
+    bool tries;    /* FLOWDB_WOULD_WAIT, with nothing done, rather than wait */
 };
 flowdb_status fl_engine_commit(flowdb *db, const struct fl_commit *commit);
 
@@ -198,6 +200,8 @@ flowdb_status fl_engine_commit(flowdb *db, const struct fl_commit *commit);
    freezes, flushes or waits as need be. `puts`: FLOWDB_NO_SPACE where space is low. On failure the
    lock is not held. */
 flowdb_status fl_engine_begin_commit(flowdb *db, size_t payload_size, bool puts);
+/* The same, or FLOWDB_WOULD_WAIT. */
+flowdb_status fl_engine_try_begin_commit(flowdb *db, size_t payload_size, bool puts);
 /* Logs, applies and publishes under commit_lock, then releases it and makes it as durable as the
    configuration says. */
 flowdb_status fl_engine_end_commit(flowdb *db, const struct fl_commit *commit);
@@ -322,8 +326,16 @@ void fl_engine_note_flush(flowdb *db, const struct fl_job_report *report);
 /* Has writes pay for the tables that wait to be merged, from now on; never with
    auto_background = false. */
 void fl_engine_set_pace(flowdb *db);
-/* Waits for what so many bytes written cost. The caller holds no lock. */
-void fl_engine_pace(flowdb *db, size_t bytes);
+/* Waits for what so many bytes written cost, or, if it `tries`, leaves that to the next that are.
+   The caller holds no lock. */
+void fl_engine_pace(flowdb *db, size_t bytes, bool tries);
+/* Is it known beforehand that a write of so many bytes waits? Takes no lock that is held while anything
+   waits for the disk. FLOWDB_OK or FLOWDB_WOULD_WAIT. */
+flowdb_status fl_engine_check_waits(flowdb *db, size_t bytes);
+/* commit_lock, or FLOWDB_WOULD_WAIT where whoever has it takes long. */
+flowdb_status fl_engine_try_commit_lock(flowdb *db);
+/* A write has had commit_lock since then. */
+void fl_engine_note_log(flowdb *db, int64_t began_us);
 void fl_engine_stalls(flowdb *db, struct fl_stalls *stalls);
 
 #endif

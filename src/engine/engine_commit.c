@@ -56,6 +56,31 @@ flowdb_status fl_engine_begin_commit(flowdb *db, size_t payload_size, bool puts)
     }
 }
 
+/* With no thread to do it, whoever writes after the interval has passed syncs. */
+static bool syncs_inline(const flowdb *db) {
+    return !db->config.auto_background && db->config.wal_sync != FLOWDB_SYNC_ALWAYS;
+}
+
+/* A freeze takes a write and memory, and at worst a new log, so none is begun here. */
+flowdb_status fl_engine_try_begin_commit(flowdb *db, size_t payload_size, bool puts) {
+    flowdb_status status = puts ? fl_engine_check_space(db) : FLOWDB_OK;
+    if (status == FLOWDB_OK)
+        status = fl_engine_check_waits(db, payload_size);
+    if (status == FLOWDB_OK)
+        status = fl_engine_try_commit_lock(db);
+    if (status != FLOWDB_OK)
+        return status;
+    status = fl_engine_check_writable(db);
+    if (status == FLOWDB_OK && is_full(db, active_memtable(db), payload_size))
+        status = fl_fail(FLOWDB_WOULD_WAIT, "the memtable is full");
+    else if (status == FLOWDB_OK && syncs_inline(db) &&
+             fl_clock_monotonic_us(db->env.clock) >= db->next_sync_us)
+        status = fl_fail(FLOWDB_WOULD_WAIT, "the log is to be synced");
+    if (status != FLOWDB_OK)
+        pthread_mutex_unlock(&db->commit_lock);
+    return status;
+}
+
 /* Once a commit is in log and memtable; the caller holds commit_lock. */
 static void count_commit(flowdb *db, const struct fl_commit *commit,
                          const struct fl_memtable *active, const struct fl_wal_writer *writer) {
@@ -104,7 +129,6 @@ static flowdb_status log_and_apply(flowdb *db, const struct fl_commit *commit, b
     return FLOWDB_OK;
 }
 
-/* With no thread to do it, whoever writes after the interval has passed syncs. */
 static flowdb_status sync_if_due(flowdb *db) {
     int64_t now = fl_clock_monotonic_us(db->env.clock);
     pthread_mutex_lock(&db->commit_lock);
@@ -126,7 +150,12 @@ static flowdb_status sync_if_due(flowdb *db) {
 
 flowdb_status fl_engine_end_commit(flowdb *db, const struct fl_commit *commit) {
     bool wants_log = false;
+    /* Nobody but those that try wants to know, until one has had to. */
+    bool watched = commit->tries || atomic_load_explicit(&db->log_drags, memory_order_relaxed);
+    int64_t began_us = watched ? fl_clock_monotonic_us(db->env.clock) : 0;
     flowdb_status status = log_and_apply(db, commit, &wants_log);
+    if (watched)
+        fl_engine_note_log(db, began_us);
     const struct fl_log *log = &db->logs[db->log_count - 1];
     struct fl_wal_position end = {.log = log->id, .offset = fl_wal_offset(log->writer)};
     pthread_mutex_unlock(&db->commit_lock);
@@ -135,13 +164,15 @@ flowdb_status fl_engine_end_commit(flowdb *db, const struct fl_commit *commit) {
     if (wants_log)
         fl_scheduler_want(&db->scheduler, FL_JOB_LOG);
     fl_engine_wake_for_memory(db);
-    fl_engine_pace(db, commit->payload_size);
+    fl_engine_pace(db, commit->payload_size, commit->tries);
     if (db->config.wal_sync == FLOWDB_SYNC_ALWAYS)
         return fl_engine_sync_to(db, &end);
-    return db->config.auto_background ? FLOWDB_OK : sync_if_due(db);
+    return syncs_inline(db) && !commit->tries ? sync_if_due(db) : FLOWDB_OK;
 }
 
 flowdb_status fl_engine_commit(flowdb *db, const struct fl_commit *commit) {
-    flowdb_status status = fl_engine_begin_commit(db, commit->payload_size, commit->puts);
+    flowdb_status status = commit->tries
+                               ? fl_engine_try_begin_commit(db, commit->payload_size, commit->puts)
+                               : fl_engine_begin_commit(db, commit->payload_size, commit->puts);
     return status == FLOWDB_OK ? fl_engine_end_commit(db, commit) : status;
 }

@@ -19,32 +19,13 @@ static flowdb_status check_patch(flowdb *db, flowdb_slice key, const flowdb_patc
     return status == FLOWDB_OK ? fl_engine_check_writable(db) : status;
 }
 
-/* Brings the patched row into log form; the caller gives the span back. */
-static flowdb_status encode_patched(flowdb *db, const struct fl_row *row, struct fl_span *span,
-                                    const uint64_t *hash, struct fl_commit *commit) {
-    size_t size = fl_entry_size_of(row->key.size, row->value.size);
-    flowdb_status status = fl_chunk_pool_span(&db->pool, FL_WAL_FRAME_HEADER + size, span);
-    if (status != FLOWDB_OK)
-        return status;
-    uint8_t *payload = span->data + FL_WAL_FRAME_HEADER;
-    fl_entry_put(payload, FL_OP_PUT, row->key, row->ts, row->expire_at, row->value);
-    *commit = (struct fl_commit){.chunk = span->chunk,
-                                 .frame = span->data,
-                                 .payload_size = size,
-                                 .payload_sum = fl_wal_payload_sum(payload, size),
-                                 .charge = span->size,
-                                 .hashes = hash,
-                                 .count = 1,
-                                 .puts = 1};
-    return FLOWDB_OK;
-}
-
 /* One try. */
 struct attempt {
     flowdb_slice key;
     int64_t ts;
     uint64_t hash;
     const flowdb_patch *patch;
+    bool tries;                 /* as in struct fl_commit */
     bool changes;               /* an empty patch only reads */
     struct fl_version *version; /* with all that was committed up to `seq`, visible yet or not */
     uint64_t seq;
@@ -59,6 +40,28 @@ static void attempt_deinit(struct attempt *attempt) {
     fl_chunk_unref(attempt->span.chunk);
     fl_version_unref(attempt->version);
     flowdb_result_free(&attempt->result);
+}
+
+/* Brings the patched row into log form. */
+static flowdb_status encode_patched(flowdb *db, struct attempt *attempt) {
+    const struct fl_row *row = &attempt->found.row;
+    size_t size = fl_entry_size_of(row->key.size, row->value.size);
+    struct fl_span *span = &attempt->span;
+    flowdb_status status = fl_chunk_pool_span(&db->pool, FL_WAL_FRAME_HEADER + size, span);
+    if (status != FLOWDB_OK)
+        return status;
+    uint8_t *payload = span->data + FL_WAL_FRAME_HEADER;
+    fl_entry_put(payload, FL_OP_PUT, row->key, row->ts, row->expire_at, row->value);
+    attempt->commit = (struct fl_commit){.chunk = span->chunk,
+                                         .frame = span->data,
+                                         .payload_size = size,
+                                         .payload_sum = fl_wal_payload_sum(payload, size),
+                                         .charge = span->size,
+                                         .hashes = &attempt->hash,
+                                         .count = 1,
+                                         .puts = 1,
+                                         .tries = attempt->tries};
+    return FLOWDB_OK;
 }
 
 /* The caller holds commit_lock. */
@@ -81,7 +84,7 @@ static flowdb_status make_patched(flowdb *db, struct attempt *attempt, bool answ
     if (answers)
         status = fl_result_one(db->env.alloc, &found->row, &attempt->result);
     if (status == FLOWDB_OK && attempt->changes)
-        status = encode_patched(db, &found->row, &attempt->span, &attempt->hash, &attempt->commit);
+        status = encode_patched(db, attempt);
     return status;
 }
 
@@ -134,7 +137,9 @@ static flowdb_status patch_beside_others(flowdb *db, struct attempt *attempt, bo
     flowdb_status status = make_patched(db, attempt, answers);
     if (status != FLOWDB_OK || !attempt->changes)
         return status;
-    status = fl_engine_begin_commit(db, attempt->commit.payload_size, true);
+    size_t size = attempt->commit.payload_size;
+    status = attempt->tries ? fl_engine_try_begin_commit(db, size, true)
+                            : fl_engine_begin_commit(db, size, true);
     if (status != FLOWDB_OK)
         return status;
     status = look_for_changes(db, attempt, changed);
@@ -157,23 +162,18 @@ static flowdb_status patch_alone(flowdb *db, struct attempt *attempt, bool answe
     return status;
 }
 
-flowdb_status flowdb_patch_record(flowdb *db, flowdb_slice key, int64_t ts,
-                                  const flowdb_patch *patch, flowdb_result *updated) {
+static flowdb_status patch_record(flowdb *db, const struct attempt *wanted,
+                                  flowdb_result *updated) {
     enum { TRIES = 3 };
-    flowdb_status status = check_patch(db, key, patch);
-    if (status != FLOWDB_OK)
-        return status;
-    struct fl_timing timing = fl_stats_begin(&db->stats, db->env.clock, FL_CALL_WRITE);
+    flowdb_status status = FLOWDB_OK;
     bool changed = true;
     for (unsigned i = 0; changed; i++) {
-        struct attempt attempt = {.key = key,
-                                  .ts = ts,
-                                  .hash = fl_hash_key(key),
-                                  .patch = patch,
-                                  .changes = patch->value != NULL || patch->expire_at != NULL};
+        struct attempt attempt = *wanted;
         changed = i < TRIES;
         if (changed)
             status = patch_beside_others(db, &attempt, updated != NULL, &changed);
+        else if (wanted->tries)
+            status = fl_fail(FLOWDB_WOULD_WAIT, "others go on writing the record");
         else
             status = patch_alone(db, &attempt, updated != NULL);
         if (status == FLOWDB_OK && !changed && updated != NULL) {
@@ -183,6 +183,40 @@ flowdb_status flowdb_patch_record(flowdb *db, flowdb_slice key, int64_t ts,
         attempt_deinit(&attempt);
         changed = changed && status == FLOWDB_OK;
     }
-    fl_stats_end(&db->stats, db->env.clock, FL_CALL_WRITE, &timing);
     return status;
+}
+
+static flowdb_status check_and_patch(flowdb *db, flowdb_slice key, int64_t ts,
+                                     const flowdb_patch *patch, bool tries,
+                                     flowdb_result *updated) {
+    flowdb_status status = check_patch(db, key, patch);
+    if (status != FLOWDB_OK)
+        return status;
+    struct attempt wanted = {.key = key,
+                             .ts = ts,
+                             .hash = fl_hash_key(key),
+                             .patch = patch,
+                             .tries = tries,
+                             .changes = patch->value != NULL || patch->expire_at != NULL};
+    if (tries && wanted.changes)
+        status = fl_engine_check_waits(db, patch->value != NULL ? patch->value->size : 0);
+    if (status != FLOWDB_OK)
+        return status;
+    struct fl_timing timing = fl_stats_begin(&db->stats, db->env.clock, FL_CALL_WRITE);
+    status = patch_record(db, &wanted, updated);
+    if (status == FLOWDB_WOULD_WAIT)
+        fl_stats_forget(&db->stats, FL_CALL_WRITE, &timing);
+    else
+        fl_stats_end(&db->stats, db->env.clock, FL_CALL_WRITE, &timing);
+    return status;
+}
+
+flowdb_status flowdb_patch_record(flowdb *db, flowdb_slice key, int64_t ts,
+                                  const flowdb_patch *patch, flowdb_result *updated) {
+    return check_and_patch(db, key, ts, patch, false, updated);
+}
+
+flowdb_status flowdb_try_patch_record(flowdb *db, flowdb_slice key, int64_t ts,
+                                      const flowdb_patch *patch, flowdb_result *updated) {
+    return check_and_patch(db, key, ts, patch, true, updated);
 }

@@ -84,9 +84,9 @@ void fl_engine_set_pace(flowdb *db) {
         fl_engine_notify(db);
 }
 
-static struct timespec after_ns(int64_t ns) {
+static struct timespec after_ns(clockid_t clock, int64_t ns) {
     struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
+    clock_gettime(clock, &at);
     at.tv_sec += ns / 1000000000;
     at.tv_nsec += (long)(ns % 1000000000);
     if (at.tv_nsec >= 1000000000) {
@@ -98,7 +98,7 @@ static struct timespec after_ns(int64_t ns) {
 
 /* The caller holds state_lock. A wait ends early when the pace eases: what was owed is forgiven. */
 static void wait_for_pace(flowdb *db, int64_t wait_ns, uint64_t pace) {
-    struct timespec until = after_ns(wait_ns);
+    struct timespec until = after_ns(CLOCK_MONOTONIC, wait_ns);
     int error = 0;
     while (error == 0 && atomic_load(&db->pace_ns_per_kib) >= pace &&
            !atomic_load(&db->stopped_writes))
@@ -107,7 +107,7 @@ static void wait_for_pace(flowdb *db, int64_t wait_ns, uint64_t pace) {
         db->pace_until_ns = 0;
 }
 
-void fl_engine_pace(flowdb *db, size_t bytes) {
+void fl_engine_pace(flowdb *db, size_t bytes, bool tries) {
     uint64_t pace = atomic_load_explicit(&db->pace_ns_per_kib, memory_order_relaxed);
     if (pace == 0)
         return;
@@ -115,12 +115,57 @@ void fl_engine_pace(flowdb *db, size_t bytes) {
     pthread_mutex_lock(&db->state_lock);
     db->pace_until_ns = FL_MAX(db->pace_until_ns, now_ns) + (int64_t)(bytes * pace / 1024);
     int64_t wait_ns = db->pace_until_ns - now_ns;
-    if (wait_ns >= SHORTEST_WAIT_NS) {
+    if (wait_ns >= SHORTEST_WAIT_NS && !tries) {
         wait_for_pace(db, wait_ns, pace);
         db->stalls.paced++;
         db->stalls.paced_us += (uint64_t)(fl_clock_monotonic_us(db->env.clock) - now_us);
     }
     pthread_mutex_unlock(&db->state_lock);
+}
+
+/* ------------------------------------------------------------- writes that must not wait -- */
+
+#define LOCK_PATIENCE_NS 1000000 /* others commit in microseconds */
+#define LONG_US 2000             /* from here on a log takes long */
+
+static bool owes(flowdb *db, size_t bytes) {
+    uint64_t pace = atomic_load_explicit(&db->pace_ns_per_kib, memory_order_relaxed);
+    if (pace == 0)
+        return false;
+    int64_t now_ns = fl_clock_monotonic_us(db->env.clock) * 1000;
+    pthread_mutex_lock(&db->state_lock);
+    int64_t until_ns = FL_MAX(db->pace_until_ns, now_ns) + (int64_t)(bytes * pace / 1024);
+    pthread_mutex_unlock(&db->state_lock);
+    return until_ns - now_ns >= SHORTEST_WAIT_NS;
+}
+
+flowdb_status fl_engine_check_waits(flowdb *db, size_t bytes) {
+    if (db->config.wal_sync == FLOWDB_SYNC_ALWAYS)
+        return fl_fail(FLOWDB_WOULD_WAIT, "the log is synced for every write");
+    if (atomic_load_explicit(&db->log_drags, memory_order_relaxed))
+        return fl_fail(FLOWDB_WOULD_WAIT, "the last writes to the log took long");
+    if (owes(db, bytes))
+        return fl_fail(FLOWDB_WOULD_WAIT, "compaction is behind, and writes are slowed down");
+    return FLOWDB_OK;
+}
+
+/* Once one was in vain the next do not even try, until a write that waits has found the log fast
+   again: with many that try, each would cost their thread its patience. */
+flowdb_status fl_engine_try_commit_lock(flowdb *db) {
+    if (pthread_mutex_trylock(&db->commit_lock) == 0)
+        return FLOWDB_OK;
+    /* POSIX has this for the wall clock alone: set back in this very millisecond it waits longer. */
+    struct timespec until = after_ns(CLOCK_REALTIME, LOCK_PATIENCE_NS);
+    if (pthread_mutex_timedlock(&db->commit_lock, &until) == 0)
+        return FLOWDB_OK;
+    atomic_store(&db->log_drags, true);
+    return fl_fail(FLOWDB_WOULD_WAIT, "another write is taking long");
+}
+
+void fl_engine_note_log(flowdb *db, int64_t began_us) {
+    bool drags = fl_clock_monotonic_us(db->env.clock) - began_us >= LONG_US;
+    if (atomic_load_explicit(&db->log_drags, memory_order_relaxed) != drags)
+        atomic_store(&db->log_drags, drags);
 }
 
 void fl_engine_stalls(flowdb *db, struct fl_stalls *stalls) {

@@ -127,7 +127,7 @@ static flowdb_status resolve_batch(const flowdb *db, uint8_t *entries, uint32_t 
 }
 
 static flowdb_status commit_batch(flowdb *db, struct fl_chunk *chunk, uint8_t *frame, size_t charge,
-                                  const flowdb_batch *batch) {
+                                  const flowdb_batch *batch, bool tries) {
     struct fl_timing timing = fl_stats_begin(&db->stats, db->env.clock, FL_CALL_WRITE);
     size_t payload_size = batch->size - FL_WAL_FRAME_HEADER;
     uint8_t *payload = frame + FL_WAL_FRAME_HEADER;
@@ -141,9 +141,13 @@ static flowdb_status commit_batch(flowdb *db, struct fl_chunk *chunk, uint8_t *f
                                .charge = charge,
                                .hashes = batch->hashes,
                                .count = batch->count,
-                               .puts = batch->puts};
+                               .puts = batch->puts,
+                               .tries = tries};
     status = fl_engine_commit(db, &commit);
-    fl_stats_end(&db->stats, db->env.clock, FL_CALL_WRITE, &timing);
+    if (status == FLOWDB_WOULD_WAIT)
+        fl_stats_forget(&db->stats, FL_CALL_WRITE, &timing);
+    else
+        fl_stats_end(&db->stats, db->env.clock, FL_CALL_WRITE, &timing);
     return status;
 }
 
@@ -154,37 +158,60 @@ static flowdb_status check_batch_write(flowdb *db, const flowdb_batch *batch) {
     return status == FLOWDB_OK ? fl_engine_check_writable(db) : status;
 }
 
-flowdb_status flowdb_write_batch(flowdb *db, const flowdb_batch *batch) {
-    flowdb_status status = check_batch_write(db, batch);
-    if (status != FLOWDB_OK || batch->count == 0)
-        return status;
+static flowdb_status commit_copied(flowdb *db, const flowdb_batch *batch, bool tries) {
     struct fl_span span;
-    status = fl_chunk_pool_span(&db->pool, batch->size, &span);
+    flowdb_status status = fl_chunk_pool_span(&db->pool, batch->size, &span);
     if (status != FLOWDB_OK)
         return status;
     memcpy(span.data + FL_WAL_FRAME_HEADER, batch->data + FL_WAL_FRAME_HEADER,
            batch->size - FL_WAL_FRAME_HEADER);
-    status = commit_batch(db, span.chunk, span.data, span.size, batch);
+    status = commit_batch(db, span.chunk, span.data, span.size, batch, tries);
     fl_chunk_unref(span.chunk);
+    return status;
+}
+
+flowdb_status flowdb_write_batch(flowdb *db, const flowdb_batch *batch) {
+    flowdb_status status = check_batch_write(db, batch);
+    return status == FLOWDB_OK && batch->count > 0 ? commit_copied(db, batch, false) : status;
+}
+
+/* With FLOWDB_WOULD_WAIT the batch is as it was, but for default_ttl_secs, which is resolved again. */
+static flowdb_status commit_owned(flowdb *db, flowdb_batch *batch, bool tries) {
+    /* The memory cannot change hands between allocators: tests make such batches. */
+    if (batch->alloc != db->env.alloc)
+        return commit_copied(db, batch, tries);
+    struct fl_chunk *chunk;
+    flowdb_status status = fl_chunk_pool_adopt(&db->pool, batch->data, batch->capacity, &chunk);
+    if (status != FLOWDB_OK)
+        return status;
+    uint8_t *frame = batch->data;
+    batch->data = NULL;
+    status = commit_batch(db, chunk, frame, chunk->size, batch, tries);
+    if (status == FLOWDB_WOULD_WAIT) {
+        fl_chunk_disown(chunk);
+        batch->data = frame;
+        return status;
+    }
+    fl_chunk_unref(chunk);
     return status;
 }
 
 flowdb_status flowdb_write_batch_owned(flowdb *db, flowdb_batch *batch) {
     flowdb_status status = check_batch_write(db, batch);
-    if (status == FLOWDB_OK && batch->count > 0 && batch->alloc != db->env.alloc) {
-        /* The memory cannot change hands between allocators: tests make such batches. */
-        status = flowdb_write_batch(db, batch);
-    } else if (status == FLOWDB_OK && batch->count > 0) {
-        struct fl_chunk *chunk;
-        status = fl_chunk_pool_adopt(&db->pool, batch->data, batch->capacity, &chunk);
-        if (status == FLOWDB_OK) {
-            uint8_t *frame = batch->data;
-            batch->data = NULL;
-            status = commit_batch(db, chunk, frame, chunk->size, batch);
-            fl_chunk_unref(chunk);
-        }
-    }
+    if (status == FLOWDB_OK && batch->count > 0)
+        status = commit_owned(db, batch, false);
     flowdb_batch_destroy(batch);
+    return status;
+}
+
+flowdb_status flowdb_try_write_batch_owned(flowdb *db, flowdb_batch *batch) {
+    flowdb_status status = check_batch_write(db, batch);
+    if (status == FLOWDB_OK && batch->count > 0)
+        status = fl_engine_check_waits(db, batch->size);
+    if (status == FLOWDB_OK && batch->count > 0)
+        status = commit_owned(db, batch, true);
+    if (status != FLOWDB_WOULD_WAIT)
+        flowdb_batch_destroy(batch);
     return status;
 }
 

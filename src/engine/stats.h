@@ -86,6 +86,19 @@ static inline void fl_stats_end(struct fl_stats *stats, const struct fl_clock *c
         fl_stats_enter(stats, clock, call, timing);
 }
 
+/* A call that did nothing, and is to be made again, does not count. */
+static inline void fl_stats_forget(struct fl_stats *stats, enum fl_call call,
+                                   const struct fl_timing *timing) {
+    struct fl_counter_line *line = timing->line;
+    if (line == NULL) {
+        fl_counters_add(&stats->counters, FL_COUNT_CALLS + call, UINT64_MAX);
+        return;
+    }
+    fl_line_set(line, FL_COUNT_CALLS + call, fl_line_get(line, FL_COUNT_CALLS + call) - 1);
+    if (timing->begun_ns < 0)
+        fl_line_set(line, FL_COUNT_PASSES + call, fl_line_get(line, FL_COUNT_PASSES + call) + 1);
+}
+
 /* Records that a call handed out. */
 static inline void fl_stats_read(struct fl_stats *stats, const struct fl_timing *timing,
                                  uint64_t records) {

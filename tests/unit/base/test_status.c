@@ -52,12 +52,13 @@ static void long_sentences_are_cut_at_1023_bytes(void **state) {
 static void every_status_has_its_name(void **state) {
     (void)state;
     static const char *const names[] = {
-        "FLOWDB_OK",       "FLOWDB_DONE",       "FLOWDB_NOT_FOUND",   "FLOWDB_INVALID_ARGUMENT",
-        "FLOWDB_IO_ERROR", "FLOWDB_CORRUPTION", "FLOWDB_NO_MEMORY",   "FLOWDB_NO_SPACE",
-        "FLOWDB_LOCKED",   "FLOWDB_READ_ONLY",  "FLOWDB_UNSUPPORTED", "FLOWDB_INTERRUPTED"};
-    for (int i = 0; i <= (int)FLOWDB_INTERRUPTED; i++)
+        "FLOWDB_OK",        "FLOWDB_DONE",       "FLOWDB_NOT_FOUND",   "FLOWDB_INVALID_ARGUMENT",
+        "FLOWDB_IO_ERROR",  "FLOWDB_CORRUPTION", "FLOWDB_NO_MEMORY",   "FLOWDB_NO_SPACE",
+        "FLOWDB_LOCKED",    "FLOWDB_READ_ONLY",  "FLOWDB_UNSUPPORTED", "FLOWDB_INTERRUPTED",
+        "FLOWDB_WOULD_WAIT"};
+    for (int i = 0; i <= (int)FLOWDB_WOULD_WAIT; i++)
         assert_string_equal(flowdb_status_name((flowdb_status)i), names[i]);
-    assert_string_equal(flowdb_status_name((flowdb_status)(FLOWDB_INTERRUPTED + 1)),
+    assert_string_equal(flowdb_status_name((flowdb_status)(FLOWDB_WOULD_WAIT + 1)),
                         "FLOWDB_UNKNOWN");
     assert_string_equal(flowdb_status_name((flowdb_status)-1), "FLOWDB_UNKNOWN");
     assert_string_equal(flowdb_status_name((flowdb_status)1000000), "FLOWDB_UNKNOWN");

@@ -188,12 +188,13 @@ static void a_null_config_means_the_defaults(void **state) {
 static void every_status_has_a_name_and_other_numbers_are_unknown(void **state) {
     (void)state;
     static const char *const names[] = {
-        "FLOWDB_OK",       "FLOWDB_DONE",       "FLOWDB_NOT_FOUND",   "FLOWDB_INVALID_ARGUMENT",
-        "FLOWDB_IO_ERROR", "FLOWDB_CORRUPTION", "FLOWDB_NO_MEMORY",   "FLOWDB_NO_SPACE",
-        "FLOWDB_LOCKED",   "FLOWDB_READ_ONLY",  "FLOWDB_UNSUPPORTED", "FLOWDB_INTERRUPTED"};
-    for (int status = 0; status <= FLOWDB_INTERRUPTED; status++)
+        "FLOWDB_OK",        "FLOWDB_DONE",       "FLOWDB_NOT_FOUND",   "FLOWDB_INVALID_ARGUMENT",
+        "FLOWDB_IO_ERROR",  "FLOWDB_CORRUPTION", "FLOWDB_NO_MEMORY",   "FLOWDB_NO_SPACE",
+        "FLOWDB_LOCKED",    "FLOWDB_READ_ONLY",  "FLOWDB_UNSUPPORTED", "FLOWDB_INTERRUPTED",
+        "FLOWDB_WOULD_WAIT"};
+    for (int status = 0; status <= FLOWDB_WOULD_WAIT; status++)
         assert_string_equal(flowdb_status_name((flowdb_status)status), names[status]);
-    assert_string_equal(flowdb_status_name((flowdb_status)(FLOWDB_INTERRUPTED + 1)),
+    assert_string_equal(flowdb_status_name((flowdb_status)(FLOWDB_WOULD_WAIT + 1)),
                         "FLOWDB_UNKNOWN");
     assert_string_equal(flowdb_status_name((flowdb_status)1000), "FLOWDB_UNKNOWN");
 }

@@ -57,6 +57,12 @@ static flowdb_status call_write_batch_owned(struct engine *engine) {
     return flowdb_write_batch_owned(engine->db, make_batch(engine, engine->env.alloc));
 }
 
+static flowdb_status call_try_write_batch_owned(struct engine *engine) {
+    flowdb_batch *batch = make_batch(engine, engine->env.alloc);
+    flowdb_status status = flowdb_try_write_batch_owned(engine->db, batch);
+    return status == FLOWDB_WOULD_WAIT ? flowdb_write_batch_owned(engine->db, batch) : status;
+}
+
 static flowdb_status call_delete(struct engine *engine) {
     return flowdb_delete(engine->db, flowdb_str("a"), 2);
 }
@@ -229,6 +235,7 @@ static const struct call calls[] = {
     {"write of many", call_write_many, AFTER_WRITE_MANY},
     {"write_batch", call_write_batch, AFTER_BATCH},
     {"write_batch_owned", call_write_batch_owned, AFTER_BATCH},
+    {"try_write_batch_owned", call_try_write_batch_owned, AFTER_BATCH},
     {"delete", call_delete, "a@1=t1 b@1=t1 c@1=m1 d@5=t5"},
     {"delete_range", call_delete_range, "c@1=m1 d@5=t5"},
     {"patch_record", call_patch, "a@1=t1 a@2=m2 b@1=t1 c@1=m1 d@5=patched"},
@@ -246,7 +253,7 @@ static const struct call calls[] = {
     {"scan backwards", call_scan_reverse, SEED},
     {"seek", call_seek, SEED},
 };
-enum { WRITING_CALLS = 12, CALLS = sizeof calls / sizeof calls[0] };
+enum { WRITING_CALLS = 13, CALLS = sizeof calls / sizeof calls[0] };
 
 /* ------------------------------------------------------------------------------- after it -- */
 

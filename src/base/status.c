@@ -5,19 +5,20 @@
 
 /* The only state that outlives a call: each thread's last failure. */
 static _Thread_local char last_error[1024];
+/* A sentence that stands for it; NULL: it is the above. */
+static _Thread_local const char *last_sentence;
 
 flowdb_status fl_fail(flowdb_status status, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(last_error, sizeof last_error, format, arguments);
     va_end(arguments);
+    last_sentence = NULL;
     return status;
 }
 
 flowdb_status fl_not_found(const char *sentence) {
-    size_t size = strnlen(sentence, sizeof last_error - 1);
-    memcpy(last_error, sentence, size);
-    last_error[size] = '\0';
+    last_sentence = sentence;
     return FLOWDB_NOT_FOUND;
 }
 
@@ -32,13 +33,14 @@ flowdb_status fl_fail_within(flowdb_status status, const char *format, ...) {
     int written = vsnprintf(sentence, sizeof last_error, format, arguments);
     va_end(arguments);
     size_t used = written > 0 ? strlen(sentence) : 0;
-    snprintf(sentence + used, sizeof sentence - used, ": %s", last_error);
+    snprintf(sentence + used, sizeof sentence - used, ": %s", flowdb_last_error());
     memcpy(last_error, sentence, sizeof last_error - 1);
+    last_sentence = NULL;
     return status;
 }
 
 const char *flowdb_last_error(void) {
-    return last_error;
+    return last_sentence != NULL ? last_sentence : last_error;
 }
 
 const char *flowdb_status_name(flowdb_status status) {

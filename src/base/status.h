@@ -8,8 +8,8 @@
 __attribute__((format(printf, 2, 3))) flowdb_status fl_fail(flowdb_status status,
                                                             const char *format, ...);
 
-/* FLOWDB_NOT_FOUND with a sentence as it is. That a record is absent is an answer rather than a
-   failure, and asked for so often that formatting a sentence would be most of the work. */
+/* FLOWDB_NOT_FOUND with a sentence as it is, which must stay for good. That a record is absent is an
+   answer rather than a failure, and asked for so often that even copying one would tell. */
 flowdb_status fl_not_found(const char *sentence);
 
 /* FLOWDB_NO_MEMORY with a sentence that says what the memory was for. */

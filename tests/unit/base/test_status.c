@@ -31,6 +31,20 @@ static void context_goes_in_front(void **state) {
     assert_string_equal(flowdb_last_error(), "outer: record 7: inner");
 }
 
+static void that_something_is_absent_is_said_until_the_next_failure(void **state) {
+    (void)state;
+    fl_fail(FLOWDB_IO_ERROR, "before");
+    assert_int_equal(fl_not_found("it is not there"), FLOWDB_NOT_FOUND);
+    assert_string_equal(flowdb_last_error(), "it is not there");
+    assert_int_equal(fl_fail_within(FLOWDB_NOT_FOUND, "looked"), FLOWDB_NOT_FOUND);
+    assert_string_equal(flowdb_last_error(), "looked: it is not there");
+    fl_not_found("it is not there");
+    fl_fail(FLOWDB_IO_ERROR, "behind");
+    assert_string_equal(flowdb_last_error(), "behind");
+    fl_fail_within(FLOWDB_IO_ERROR, "in front");
+    assert_string_equal(flowdb_last_error(), "in front: behind");
+}
+
 static void long_sentences_are_cut_at_1023_bytes(void **state) {
     (void)state;
     char text[3000];
@@ -89,6 +103,7 @@ int main(void) {
         cmocka_unit_test(the_last_error_is_empty_before_the_first),
         cmocka_unit_test(a_failure_returns_its_status_and_keeps_its_sentence),
         cmocka_unit_test(context_goes_in_front),
+        cmocka_unit_test(that_something_is_absent_is_said_until_the_next_failure),
         cmocka_unit_test(long_sentences_are_cut_at_1023_bytes),
         cmocka_unit_test(every_status_has_its_name),
         cmocka_unit_test(each_thread_has_its_own_last_error),

@@ -88,7 +88,7 @@ struct fl_series *fl_memtable_find(const struct fl_memtable *memtable, flowdb_sl
         /* The first entry lies around its key, and is mostly what is wanted next. */
         __builtin_prefetch(series->key + 64);
         __builtin_prefetch(series->key + 128);
-        if (fl_slice_equal(fl_series_key(series), key))
+        if (fl_key_equal(fl_series_key(series), key))
             return series;
     }
 }

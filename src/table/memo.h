@@ -40,18 +40,19 @@ static inline _Atomic uint64_t *fl_memo_bucket(struct fl_memo *memo, uint64_t ha
     return &memo->entries[((hash & UINT32_MAX) * memo->buckets >> 32) * FL_MEMO_WAYS];
 }
 
-/* A place where the key may lie; false where none is known. */
+/* A place where the key may lie; false where none is known: then *place says nothing. */
 static inline bool fl_memo_find(struct fl_memo *memo, uint64_t hash, struct fl_memo_place *place) {
     const _Atomic uint64_t *bucket = fl_memo_bucket(memo, hash);
-    for (int i = 0; i < FL_MEMO_WAYS; i++) {
+    uint64_t found = 0;
+    /* Where in its bucket an entry lies, nobody can predict: all are looked at, without a branch.
+       Empty ones come behind the others, so that they hide none whose bits of hash are 0 as well. */
+    for (int i = FL_MEMO_WAYS; i-- > 0;) {
         uint64_t entry = atomic_load_explicit(&bucket[i], memory_order_relaxed);
-        if (entry != 0 && entry >> 44 == hash >> 44) {
-            *place = (struct fl_memo_place){.block = entry >> 16 & (FL_MEMO_BLOCKS_MAX - 1),
-                                            .key = (uint32_t)(entry & UINT16_MAX)};
-            return true;
-        }
+        found = (entry ^ hash) >> 44 == 0 ? entry : found;
     }
-    return false;
+    *place = (struct fl_memo_place){.block = found >> 16 & (FL_MEMO_BLOCKS_MAX - 1),
+                                    .key = (uint32_t)(found & UINT16_MAX)};
+    return found != 0;
 }
 
 /* Notes where the key was found. block < FL_MEMO_BLOCKS_MAX; key <= UINT16_MAX. */

@@ -242,7 +242,7 @@ static bool find_row(const struct question *question, const struct answer *answe
 }
 
 static bool is_at(const struct fl_block *block, uint32_t place, flowdb_slice key) {
-    return place < block->keys && fl_slice_equal(fl_block_key(block, place), key);
+    return place < block->keys && fl_key_equal(fl_block_key(block, place), key);
 }
 
 /* Looks where the key was found before, if that block is in the cache. False says nothing. */

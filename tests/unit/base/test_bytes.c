@@ -28,6 +28,29 @@ static void slices_compare_as_memcmp_and_then_by_length(void **state) {
     assert_false(fl_slice_equal(flowdb_str("a"), flowdb_bytes("a\0", 2)));
 }
 
+/* Each size has a byte changed at each place, in memory that ends where the key does. */
+static void keys_are_equal_when_every_byte_is(void **state) {
+    (void)state;
+    for (size_t size = 0; size <= 40; size++) {
+        uint8_t *a = malloc(size + 1), *b = malloc(size + 1);
+        assert_non_null(a);
+        assert_non_null(b);
+        for (size_t at = 0; at < size; at++)
+            a[at + 1] = b[at + 1] = (uint8_t)(at * 7);
+        flowdb_slice x = flowdb_bytes(a + 1, size), y = flowdb_bytes(b + 1, size);
+        assert_true(fl_key_equal(x, y));
+        for (size_t at = 0; at < size; at++) {
+            b[at + 1] ^= 0x80;
+            assert_false(fl_key_equal(x, y));
+            b[at + 1] ^= 0x80;
+        }
+        if (size > 0)
+            assert_false(fl_key_equal(x, flowdb_bytes(b + 1, size - 1)));
+        free(a);
+        free(b);
+    }
+}
+
 static void every_slice_starts_with_the_empty_one(void **state) {
     (void)state;
     assert_true(fl_slice_starts_with(nothing, nothing));
@@ -214,6 +237,7 @@ static void maps_are_zeroed_whole_and_given_back_at_any_size(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slices_compare_as_memcmp_and_then_by_length),
+        cmocka_unit_test(keys_are_equal_when_every_byte_is),
         cmocka_unit_test(every_slice_starts_with_the_empty_one),
         cmocka_unit_test(the_common_prefix_is_found_whatever_the_lengths),
         cmocka_unit_test(a_prefix_ends_where_its_last_byte_that_is_not_ff_is_one_more),

@@ -4,10 +4,6 @@
 #include "engine/read.h"
 #include "engine/result.h"
 
-void fl_found_release(struct fl_found *found) {
-    fl_table_pin_release(&found->pin);
-}
-
 void fl_found_move(struct fl_found *to, const struct fl_found *from) {
     *to = *from;
     uintptr_t into = (uintptr_t)from->row.value.data - (uintptr_t)from->pin.text.bytes;
@@ -28,31 +24,44 @@ static bool find_in_memory(const struct fl_version *version, flowdb_slice key, u
     return false;
 }
 
+static const struct fl_table_read read_well = {.verify_checksums = true, .fill_cache = true};
+
+/* The table's version, if it has a newer one than what was found. */
+static __attribute__((noinline)) flowdb_status find_newer(struct fl_table *table, flowdb_slice key,
+                                                          uint64_t hash, int64_t ts,
+                                                          struct fl_found *found) {
+    struct fl_found other = {0};
+    bool here = false;
+    flowdb_status status =
+        fl_table_get(table, key, hash, ts, &read_well, &here, &other.row, &other.pin);
+    if (status != FLOWDB_OK || !here)
+        return status;
+    if (other.row.seq < found->row.seq) {
+        fl_found_release(&other);
+        return FLOWDB_OK;
+    }
+    fl_found_release(found);
+    fl_found_move(found, &other);
+    return FLOWDB_OK;
+}
+
 /* The newest version in the tables, whichever that is in: their order by largest sequence number
    only tells when none that is left can be newer. */
 static flowdb_status find_in_tables(const struct fl_version *version, flowdb_slice key,
                                     uint64_t hash, int64_t ts, struct fl_found *found,
                                     bool *there) {
-    static const struct fl_table_read read = {.verify_checksums = true, .fill_cache = true};
-    for (size_t i = 0; i < version->table_count; i++) {
+    flowdb_status status = FLOWDB_OK;
+    for (size_t i = 0; i < version->table_count && status == FLOWDB_OK; i++) {
         struct fl_table *table = version->tables[i];
-        if (*there && fl_table_properties(table)->max_seq < found->row.seq)
+        if (!*there)
+            status =
+                fl_table_get(table, key, hash, ts, &read_well, there, &found->row, &found->pin);
+        else if (fl_table_properties(table)->max_seq < found->row.seq)
             break;
-        struct fl_found other = {0};
-        bool here = false;
-        flowdb_status status =
-            fl_table_get(table, key, hash, ts, &read, &here, &other.row, &other.pin);
-        if (status != FLOWDB_OK)
-            return status;
-        if (!here || (*there && other.row.seq < found->row.seq)) {
-            fl_found_release(&other);
-            continue;
-        }
-        fl_found_release(found);
-        fl_found_move(found, &other);
-        *there = true;
+        else
+            status = find_newer(table, key, hash, ts, found);
     }
-    return FLOWDB_OK;
+    return status;
 }
 
 flowdb_status fl_engine_covering_seq(const struct fl_version *version, flowdb_slice key,
@@ -82,18 +91,17 @@ bool fl_engine_is_live(flowdb *db, const struct fl_row *newest, uint64_t coverin
 flowdb_status fl_engine_find(flowdb *db, const struct fl_version *version, uint64_t seq,
                              flowdb_slice key, int64_t ts, struct fl_found *found) {
     uint64_t hash = fl_hash_key(key), covering = 0;
-    struct fl_found newest = {0};
-    bool there = find_in_memory(version, key, hash, ts, seq, &newest.row);
+    /* Clearing or copying all of *found would take longer than looking into an empty memtable. */
+    found->pin.block = NULL;
+    bool there = find_in_memory(version, key, hash, ts, seq, &found->row);
     flowdb_status status = FLOWDB_OK;
     if (!there)
-        status = find_in_tables(version, key, hash, ts, &newest, &there);
+        status = find_in_tables(version, key, hash, ts, found, &there);
     if (status == FLOWDB_OK && there)
         status = fl_engine_covering_seq(version, key, seq, &covering);
-    if (status == FLOWDB_OK && there && fl_engine_is_live(db, &newest.row, covering)) {
-        fl_found_move(found, &newest);
+    if (status == FLOWDB_OK && there && fl_engine_is_live(db, &found->row, covering))
         return FLOWDB_OK;
-    }
-    fl_found_release(&newest);
+    fl_found_release(found);
     return status == FLOWDB_OK ? fl_not_found("no record of this key at this time") : status;
 }
 

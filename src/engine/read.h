@@ -9,13 +9,17 @@ struct fl_found {
     struct fl_row row;
     struct fl_table_pin pin;
 };
-void fl_found_release(struct fl_found *found);
+static inline void fl_found_release(struct fl_found *found) {
+    if (found->pin.block != NULL)
+        fl_table_pin_release(&found->pin);
+}
 /* Overwrites *to. A value that lies in the pin goes with it. */
 void fl_found_move(struct fl_found *to, const struct fl_found *from);
 
 /*
  * The live record of (key, ts) in a version, as the snapshot `seq` sees it; FLOWDB_NOT_FOUND if
- * there is none. The version must outlive *found.
+ * there is none. The version must outlive *found, which needs no initialising and is released
+ * unless the answer is FLOWDB_OK.
  */
 flowdb_status fl_engine_find(flowdb *db, const struct fl_version *version, uint64_t seq,
                              flowdb_slice key, int64_t ts, struct fl_found *found);

@@ -5,11 +5,6 @@ void fl_block_ref(struct fl_block *block) {
     fl_cached_ref(&block->cached);
 }
 
-void fl_block_unref(struct fl_block *block) {
-    if (block != NULL)
-        fl_cached_unref(&block->cached);
-}
-
 void fl_block_destroy(struct fl_cached *cached) {
     struct fl_block *block = (struct fl_block *)(void *)cached;
     fl_release(block->alloc, block);

@@ -55,7 +55,10 @@ struct fl_block {
 flowdb_status fl_block_decode(const struct fl_alloc *alloc, struct fl_unpacker *unpacker,
                               const struct fl_frame *frame, struct fl_block **block);
 void fl_block_ref(struct fl_block *block);
-void fl_block_unref(struct fl_block *block); /* NULL is fine */
+static inline void fl_block_unref(struct fl_block *block) { /* NULL is fine */
+    if (block != NULL)
+        fl_cached_unref(&block->cached);
+}
 void fl_block_destroy(struct fl_cached *cached);
 
 static inline flowdb_slice fl_block_key(const struct fl_block *block, size_t key) {

@@ -1,12 +1,12 @@
 #include "http/auth.h"
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <strings.h>
 
 #include "text/base64.h"
+#include "text/secret.h"
 
 enum { DIGEST_SIZE = 32 };
 
@@ -81,17 +81,15 @@ bool fl_http_auth_needed(struct fl_http_auth *auth) {
 
 enum fl_http_right fl_http_auth_right(struct fl_http_auth *auth, flowdb_slice key) {
     unsigned char digest[DIGEST_SIZE];
-    enum fl_http_right right = FL_HTTP_NOTHING;
+    unsigned right = FL_HTTP_NOTHING;
     if (key.size == 0 || !digest_key(key.data, key.size, digest))
-        return right;
+        return FL_HTTP_NOTHING;
     pthread_rwlock_rdlock(&auth->lock);
     /* All of them, whichever it is. */
-    for (size_t i = 0; i < auth->count; i++) {
-        bool same = CRYPTO_memcmp(digest, auth->keys[i].digest, DIGEST_SIZE) == 0;
-        right = same && auth->keys[i].right > right ? auth->keys[i].right : right;
-    }
+    for (size_t i = 0; i < auth->count; i++)
+        right |= fl_secret_same(digest, auth->keys[i].digest, DIGEST_SIZE) & auth->keys[i].right;
     pthread_rwlock_unlock(&auth->lock);
-    return right;
+    return (enum fl_http_right)right;
 }
 
 /* What follows the scheme's name and its spaces. */

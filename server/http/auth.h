@@ -9,7 +9,8 @@
 
 #include "text/output.h"
 
-enum fl_http_right { FL_HTTP_NOTHING, FL_HTTP_READING, FL_HTTP_EVERYTHING };
+/* A right has the bits of those that it includes. */
+enum fl_http_right { FL_HTTP_NOTHING = 0, FL_HTTP_READING = 1, FL_HTTP_EVERYTHING = 3 };
 
 struct fl_http_auth;
 

@@ -1,8 +1,9 @@
 #include "udp/gate.h"
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+
+#include "text/secret.h"
 
 enum { STALE_SECS = 300 };
 
@@ -39,7 +40,7 @@ static bool has_right_mac(const struct fl_udp_gate *gate, uint8_t *frame, size_t
     memcpy(mac, frame + FL_FRAME_MAC, FL_FRAME_MAC_SIZE);
     memset(frame + FL_FRAME_MAC, 0, FL_FRAME_MAC_SIZE);
     return HMAC(EVP_sha256(), key, (int)strlen(key), frame, size, digest, NULL) != NULL &&
-           CRYPTO_memcmp(digest, mac, FL_FRAME_MAC_SIZE) == 0;
+           fl_secret_same(digest, mac, FL_FRAME_MAC_SIZE) != 0;
 }
 
 /* FL_FRAME_FINE, or why the frame is not taken. Where no key is set all are. */

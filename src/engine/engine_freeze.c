@@ -28,10 +28,17 @@ static void install_frozen(flowdb *db, struct fl_version *now, struct fl_version
     fl_engine_install(db, next);
 }
 
-/* A hash table that starts at a sixteenth of the memtable is seldom outgrown: growing one while
+/* Makes a hash table of a sixteenth of the memtable, which is seldom outgrown: growing one while
    writing costs more than its memory. */
 size_t fl_engine_expected_series(const flowdb *db) {
-    return ((size_t)db->config.memtable_size_mb << 20) / 512;
+    return ((size_t)db->config.memtable_size_mb << 20) / 256;
+}
+
+/* A quarter more than there were, so that a steady workload never grows the table; and, since few may
+   become many, never less than an eighth of what is expected of a memtable of which nothing is known. */
+static size_t next_series(const flowdb *db, const struct fl_memtable *old) {
+    size_t series = (size_t)fl_memtable_series(old);
+    return FL_MAX(series + series / 4, fl_engine_expected_series(db) / 8);
 }
 
 /* The numbers of the active memtable and log begin anew. The caller holds commit_lock. */
@@ -51,10 +58,8 @@ flowdb_status fl_engine_freeze(flowdb *db) {
         return status;
     struct fl_version *now = fl_engine_pin(db), *next = NULL;
     struct fl_memtable *fresh = NULL;
-    /* All that can fail first; the seal is what makes it so. The new hash table is as large as the
-       old one was, so that a steady workload never grows it. */
-    size_t series = FL_MAX((size_t)fl_memtable_series(now->active), fl_engine_expected_series(db));
-    status = fl_memtable_create(db->env.alloc, &db->pool, series, &fresh);
+    /* All that can fail first; the seal is what makes it so. */
+    status = fl_memtable_create(db->env.alloc, &db->pool, next_series(db, now->active), &fresh);
     if (status == FLOWDB_OK)
         status = fl_version_copy_tables(now, FL_LOGS_MAX, &next);
     if (status == FLOWDB_OK)

@@ -19,7 +19,7 @@ struct fl_slab {
 /*
  * Open addressing with linear probing. A slot is one word: the series' address and, above it, the 16
  * high bits of the key's hash, which tell nearly all others apart without looking at their series;
- * 0 ends a probe. `mask` + 1 slots, at most half of them taken. Readers may still be in an outgrown
+ * 0 ends a probe. `mask` + 1 slots, at most three quarters of them taken. Readers may still be in an outgrown
  * table, which therefore stays in the arena.
  */
 #define FL_SLOT_ADDRESS ((UINT64_C(1) << 48) - 1)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "memtable/internal.h"
 
 /* Few keys and times, so that versions meet; sources and snapshots in between. */
 static void random_writes_read_back_at_every_snapshot(void **state) {
@@ -208,6 +209,31 @@ static void a_table_sized_for_its_keys_answers_as_one_that_grows(void **state) {
     }
 }
 
+static bool outgrows_its_table(struct pair *pair, size_t expected) {
+    fl_memtable_unref(pair->memtable);
+    assert_int_equal(
+        fl_memtable_create(&pair->failing.alloc, &pair->pool, expected, &pair->memtable),
+        FLOWDB_OK);
+    const struct fl_series_table *before = atomic_load(&pair->memtable->table);
+    for (int i = 0; i < 4; i++)
+        pair_write(pair, 5000, 0);
+    assert_int_equal(fl_memtable_series(pair->memtable), pair->key_count);
+    return atomic_load(&pair->memtable->table) != before;
+}
+
+static void a_table_is_not_outgrown_by_the_keys_that_it_was_sized_for(void **state) {
+    (void)state;
+    for (uint32_t keys = 700; keys <= 800; keys += 25) {
+        struct pair pair;
+        pair_init(&pair, seeded_begin("memtable, not outgrown"), keys, 3);
+        assert_false(outgrows_its_table(&pair, pair.key_count));
+        pair_deinit(&pair);
+        pair_init(&pair, seeded_begin("memtable, outgrown"), keys, 3);
+        assert_true(outgrows_its_table(&pair, pair.key_count / 2 - 1));
+        pair_deinit(&pair);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_writes_read_back_at_every_snapshot),
@@ -219,6 +245,7 @@ int main(void) {
         cmocka_unit_test(it_counts_what_it_holds),
         cmocka_unit_test(entries_stay_while_a_reader_holds_the_memtable),
         cmocka_unit_test(a_table_sized_for_its_keys_answers_as_one_that_grows),
+        cmocka_unit_test(a_table_is_not_outgrown_by_the_keys_that_it_was_sized_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,6 +88,7 @@ struct flowdb {
     struct fl_log logs[FL_LOGS_MAX]; /* oldest first; the last is the active memtable's */
     size_t log_count;
     struct fl_log spare; /* to be the next log; writer NULL: none. Follows on the active one */
+    struct fl_memtable *spare_memtable; /* to be the next one; NULL: none */
     uint64_t next_seq;
     struct fl_wal_position durable; /* all before it is on the disk */
     int64_t next_sync_us;           /* monotonic; for inline syncs */
@@ -227,13 +228,13 @@ void fl_engine_retire_log(flowdb *db);
 
 /* Removes a log that nothing refers to, unless a seal that names it may have reached the disk. */
 void fl_engine_discard_log(flowdb *db, struct fl_log *log);
-/* Makes the next log ahead, unless there is one: FLOWDB_DONE. */
+/* Makes the next log and memtable ahead, unless there are some: FLOWDB_DONE. */
 flowdb_status fl_engine_prepare_log(flowdb *db);
 /* Is it time to, with so much in the active log and memtable? The caller holds commit_lock. */
 bool fl_engine_wants_log(const flowdb *db, uint64_t log_bytes, uint64_t memtable_bytes);
-/* The log that follows on the active one: the spare one, or else a new one. The caller holds
-   commit_lock. */
-flowdb_status fl_engine_next_log(flowdb *db, struct fl_log *log);
+/* The log and the memtable that follow on the active ones: the spare ones, or else new ones. The
+   caller holds commit_lock. */
+flowdb_status fl_engine_next_log(flowdb *db, struct fl_log *log, struct fl_memtable **memtable);
 /* For a close: the database is the caller's alone. */
 void fl_engine_drop_spare(flowdb *db);
 

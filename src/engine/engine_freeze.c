@@ -34,13 +34,6 @@ size_t fl_engine_expected_series(const flowdb *db) {
     return ((size_t)db->config.memtable_size_mb << 20) / 256;
 }
 
-/* A quarter more than there were, so that a steady workload never grows the table; and, since few may
-   become many, never less than an eighth of what is expected of a memtable of which nothing is known. */
-static size_t next_series(const flowdb *db, const struct fl_memtable *old) {
-    size_t series = (size_t)fl_memtable_series(old);
-    return FL_MAX(series + series / 4, fl_engine_expected_series(db) / 8);
-}
-
 /* The numbers of the active memtable and log begin anew. The caller holds commit_lock. */
 static void count_freeze(flowdb *db, const struct fl_log *old, const struct fl_log *fresh) {
     struct fl_stats *stats = &db->stats;
@@ -53,15 +46,13 @@ static void count_freeze(flowdb *db, const struct fl_log *old, const struct fl_l
 flowdb_status fl_engine_freeze(flowdb *db) {
     struct fl_log *old = &db->logs[db->log_count - 1];
     struct fl_log log;
-    flowdb_status status = fl_engine_next_log(db, &log);
+    struct fl_memtable *fresh;
+    flowdb_status status = fl_engine_next_log(db, &log, &fresh);
     if (status != FLOWDB_OK)
         return status;
     struct fl_version *now = fl_engine_pin(db), *next = NULL;
-    struct fl_memtable *fresh = NULL;
     /* All that can fail first; the seal is what makes it so. */
-    status = fl_memtable_create(db->env.alloc, &db->pool, next_series(db, now->active), &fresh);
-    if (status == FLOWDB_OK)
-        status = fl_version_copy_tables(now, FL_LOGS_MAX, &next);
+    status = fl_version_copy_tables(now, FL_LOGS_MAX, &next);
     if (status == FLOWDB_OK)
         status = seal(db, old, log.id);
     if (status == FLOWDB_OK) {

@@ -1,4 +1,4 @@
-/* The log that is made ahead: taken by the next freeze, harmless where it never is. */
+/* The log and the memtable that are made ahead: taken by the next freeze, harmless where they never are. */
 #include <string.h>
 #include <unistd.h>
 
@@ -28,6 +28,8 @@ static void the_next_freeze_takes_it(void **state) {
     assert_int_equal(logs(engine), 2);
     prepare_log(engine);
     assert_int_equal(logs(engine), 2);
+    const struct fl_memtable *memtable = engine->db->spare_memtable;
+    assert_non_null(memtable);
     uint64_t created = engine->fault.counts[FAULT_CREATE];
     uint64_t synced = engine->fault.counts[FAULT_SYNC] + engine->fault.counts[FAULT_SYNC_DIR];
     fill(engine);
@@ -35,6 +37,8 @@ static void the_next_freeze_takes_it(void **state) {
     assert_int_equal(engine->fault.counts[FAULT_SYNC] + engine->fault.counts[FAULT_SYNC_DIR],
                      synced);
     assert_int_equal(logs(engine), 2);
+    assert_ptr_equal(engine->db->version->active, memtable);
+    assert_null(engine->db->spare_memtable);
     prepare_log(engine);
     assert_int_equal(logs(engine), 3);
 }
@@ -126,6 +130,26 @@ static void where_it_cannot_be_made_a_freeze_makes_its_own(void **state) {
     assert_int_equal(logs(engine), 2);
 }
 
+static void where_memory_is_out_a_freeze_makes_its_own_memtable(void **state) {
+    struct engine *engine = *state;
+    engine_open(engine);
+    engine_put(engine, "a", 1, "x");
+    engine->failing.persistent = true;
+    /* Behind the allocations of the log. */
+    for (uint64_t at = 1; engine->db->spare.writer == NULL; at++) {
+        engine->failing.calls = 0;
+        engine->failing.fail_at = at;
+        (void)fl_engine_step(engine->db, FL_JOB_LOG);
+        engine->failing.fail_at = 0;
+    }
+    assert_null(engine->db->spare_memtable);
+    fill(engine);
+    engine_reopen(engine);
+    flowdb_result result = {0};
+    engine_assert_ok(flowdb_get(engine->db, flowdb_str("a"), 1, &result));
+    flowdb_result_free(&result);
+}
+
 static void none_is_made_while_space_is_low(void **state) {
     struct engine *engine = *state;
     engine->config.disk_reserve_mb = 1;
@@ -214,6 +238,7 @@ int main(void) {
         ENGINE_TEST(what_was_written_behind_it_is_recovered),
         ENGINE_TEST(a_crash_beside_it_loses_nothing),
         ENGINE_TEST(where_it_cannot_be_made_a_freeze_makes_its_own),
+        ENGINE_TEST(where_memory_is_out_a_freeze_makes_its_own_memtable),
         ENGINE_TEST(none_is_made_while_space_is_low),
         ENGINE_TEST(one_that_a_seal_may_name_stays),
         ENGINE_TEST(no_failing_call_loses_anything),

@@ -131,9 +131,7 @@ struct damaged *damaged_make(struct engine *engine) {
     engine_open(engine);
     fill_tables(damaged);
     fill_logs(damaged);
-    engine_crash(engine);
-    engine_close(engine);
-    engine_use_copy(engine);
+    engine_leave_crashed(engine);
     note_file(damaged, IN_OLD_TABLE, "sst", ".sst", true);
     note_file(damaged, IN_NEW_TABLE, "sst", ".sst", false);
     note_file(damaged, IN_OLD_LOG, "wal", ".log", true);

@@ -109,6 +109,12 @@ void engine_use_original(struct engine *engine) {
     engine->config.data_dir = engine->data;
 }
 
+void engine_leave_crashed(struct engine *engine) {
+    engine_crash(engine);
+    engine_close(engine);
+    engine_use_copy(engine);
+}
+
 void engine_go_on_after_crash(struct engine *engine) {
     char crashed[SCRATCH_PATH];
     snprintf(crashed, sizeof crashed, "%s", scratch_in(engine->folder, "crashed"));

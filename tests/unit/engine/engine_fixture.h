@@ -58,7 +58,9 @@ void engine_reopen(struct engine *engine);
 void engine_assert_open_fails(struct engine *engine, flowdb_status expected, const char *named);
 /* Copies the open database's files as they are: what a kill would leave. */
 void engine_crash(struct engine *engine);
-/* The same, and goes on with the copy. */
+/* The same, closes the database, and makes the copy the one that is opened next. */
+void engine_leave_crashed(struct engine *engine);
+/* A crash, and goes on with the copy. */
 void engine_go_on_after_crash(struct engine *engine);
 /* From now on the crashed copy is opened, or again the original. Nothing is open. */
 void engine_use_copy(struct engine *engine);

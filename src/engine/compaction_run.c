@@ -261,9 +261,10 @@ flowdb_status fl_compaction_run(flowdb *db, const struct fl_compaction *compacti
                                                                    : FL_COMPACTION_OUTPUT};
     struct fl_event event;
     fl_engine_event_begin(db, FLOWDB_EVENT_COMPACTION, &event);
-    run.version = fl_engine_pin(db);
     run.purge_us = fl_engine_purge_time(db);
-    flowdb_status status = write_outputs(&run);
+    flowdb_status status = fl_engine_pin_tables(db, &run.version);
+    if (status == FLOWDB_OK)
+        status = write_outputs(&run);
     fl_merge_deinit(&run.merge);
     if (status == FLOWDB_OK) {
         struct fl_table_change change = {.added = run.outputs,

@@ -172,6 +172,8 @@ int64_t fl_engine_purge_time(flowdb *db);
 uint64_t fl_engine_new_id(flowdb *db);
 /* The current version with a reference for the caller. */
 struct fl_version *fl_engine_pin(flowdb *db);
+/* One of its tables alone, for what takes long: memtables that were flushed meanwhile are not kept. */
+flowdb_status fl_engine_pin_tables(flowdb *db, struct fl_version **version);
 /* Puts a version (NULL: none) in the place of the current one; takes the reference. */
 void fl_engine_install(flowdb *db, struct fl_version *version);
 /* Stops all writes until the database is opened again; the thread's last error is the reason. */

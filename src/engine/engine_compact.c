@@ -13,10 +13,12 @@ flowdb_status fl_engine_compact_once(flowdb *db, bool *ran) {
     if (status != FLOWDB_OK)
         return status;
     pthread_mutex_lock(&db->compaction_lock);
-    struct fl_version *version = fl_engine_pin(db);
+    struct fl_version *version = NULL;
     struct fl_table *inputs[FL_COMPACTION_INPUTS_MAX];
     struct fl_compaction compaction;
-    status = fl_compaction_pick(db, version, inputs, &compaction);
+    status = fl_engine_pin_tables(db, &version);
+    if (status == FLOWDB_OK)
+        status = fl_compaction_pick(db, version, inputs, &compaction);
     bool due = status == FLOWDB_OK && compaction.input_count > 0;
     if (due)
         status = fl_compaction_run(db, &compaction);
@@ -58,12 +60,15 @@ flowdb_status flowdb_compact_all(flowdb *db) {
     if (status != FLOWDB_OK)
         return status;
     pthread_mutex_lock(&db->compaction_lock);
-    struct fl_version *version = fl_engine_pin(db);
-    struct fl_compaction all = {.inputs = version->tables, .input_count = version->table_count};
+    struct fl_version *version = NULL;
     bool done;
-    status = is_done(db, version, &done);
+    status = fl_engine_pin_tables(db, &version);
+    if (status == FLOWDB_OK)
+        status = is_done(db, version, &done);
     if (status == FLOWDB_OK && !done)
-        status = fl_compaction_run(db, &all);
+        status =
+            fl_compaction_run(db, &(struct fl_compaction){.inputs = version->tables,
+                                                          .input_count = version->table_count});
     fl_version_unref(version);
     pthread_mutex_unlock(&db->compaction_lock);
     return status == FLOWDB_DONE ? FLOWDB_OK : status;

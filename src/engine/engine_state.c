@@ -45,6 +45,13 @@ struct fl_version *fl_engine_pin(flowdb *db) {
     return version;
 }
 
+flowdb_status fl_engine_pin_tables(flowdb *db, struct fl_version **version) {
+    struct fl_version *current = fl_engine_pin(db);
+    flowdb_status status = fl_version_copy_tables(current, 0, version);
+    fl_version_unref(current);
+    return status;
+}
+
 void fl_engine_install(flowdb *db, struct fl_version *version) {
     pthread_mutex_lock(&db->version_lock);
     struct fl_version *old = db->version;

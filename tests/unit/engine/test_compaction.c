@@ -634,6 +634,45 @@ static void a_compaction_whose_files_fail_leaves_its_inputs(void **state) {
     }
 }
 
+/* ---------------------------------------------------------------------------------- memory -- */
+
+struct pins {
+    flowdb *db;
+    unsigned writes;
+    int64_t refs_max; /* of the current version, while tables were written */
+};
+
+static void count_pins(void *context, enum fault_op op, const char *path) {
+    struct pins *pins = context;
+    (void)path;
+    if (op != FAULT_WRITE)
+        return;
+    pins->writes++;
+    pins->refs_max = FL_MAX(pins->refs_max, atomic_load(&pins->db->version->refs));
+}
+
+/* A version holds its memtables, and compactions take long: memtables that are flushed meanwhile would
+   stay, one after the other. */
+static void a_compaction_holds_no_memtables(void **state) {
+    struct engine *engine = *state;
+    engine_open(engine);
+    for (unsigned all = 0; all < 2; all++) {
+        for (unsigned i = 0; i < 8; i++) {
+            engine_put(engine, "key", (int64_t)i, "value");
+            engine_flush(engine);
+        }
+        int64_t before = atomic_load(&engine->db->version->refs);
+        struct pins pins = {engine->db, 0, 0};
+        bool ran = true;
+        engine->fault.hook = count_pins;
+        engine->fault.hook_context = &pins;
+        engine_assert_ok(all ? flowdb_compact_all(engine->db) : flowdb_compact(engine->db, &ran));
+        engine->fault.hook = NULL;
+        assert_true(ran && pins.writes > 0);
+        assert_int_equal(pins.refs_max, before);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         ENGINE_TEST(any_tables_may_be_merged_at_any_time),
@@ -649,6 +688,7 @@ int main(void) {
         ENGINE_TEST(a_crash_at_any_file_operation_of_a_compaction_loses_nothing),
         ENGINE_TEST(a_compaction_without_memory_leaves_its_inputs),
         ENGINE_TEST(a_compaction_whose_files_fail_leaves_its_inputs),
+        ENGINE_TEST(a_compaction_holds_no_memtables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

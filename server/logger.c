@@ -13,11 +13,19 @@ static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
 struct line {
     size_t size;
+    bool cut; /* nothing is to follow */
     char bytes[LINE_CAPACITY];
 };
 
+/* A closing quote may have taken a byte of the tail's. */
+static size_t line_room(const struct line *line) {
+    size_t most = sizeof line->bytes - LINE_TAIL;
+    return line->size < most ? most - line->size : 0;
+}
+
 static bool line_append(struct line *line, const char *text, size_t size) {
-    if (size > sizeof line->bytes - LINE_TAIL - line->size)
+    line->cut = line->cut || size > line_room(line);
+    if (line->cut)
         return false;
     memcpy(line->bytes + line->size, text, size);
     line->size += size;
@@ -52,8 +60,10 @@ static void line_append_quoted(struct line *line, const char *value) {
 }
 
 static void line_append_pair(struct line *line, const char *name, const char *value) {
-    if (line_append(line, " ", 1) && line_append(line, name, strlen(name)) &&
-        line_append(line, "=", 1))
+    enum { AROUND = 4 }; /* a space, an equals sign and quotes: whole, or not at all */
+    size_t size = strlen(name);
+    line->cut = line->cut || size + AROUND > line_room(line);
+    if (line_append(line, " ", 1) && line_append(line, name, size) && line_append(line, "=", 1))
         line_append_quoted(line, value);
 }
 

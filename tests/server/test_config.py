@@ -40,6 +40,16 @@ class Settings(unittest.TestCase):
         for word in words:
             self.assertIn(word, err)
 
+    def test_limits_are_there_without_being_asked_for(self):
+        self.configure("")
+        expected = {"max_body_bytes": 16 << 20, "max_batch_records": 10000, "max_key_bytes": 4096,
+                    "max_value_bytes": 65536, "max_udp_packet_size": 1400, "max_connections": 1024,
+                    "header_timeout_secs": 5, "min_body_bytes_per_sec": 1024,
+                    "idle_timeout_secs": 60, "request_timeout_secs": 30}
+        found = self.printed()
+        self.assertEqual({name: found[name] for name in expected},
+                         {name: (str(value), "default") for name, value in expected.items()})
+
     def test_the_later_source_wins(self):
         self.configure('http_addr = "127.0.0.1:1"\n[engine]\nblock_size = 256\nzstd_level = 5\n')
         found = self.printed("--http-addr", "127.0.0.1:3", FLOWDB_HTTP_ADDR="127.0.0.1:2",

@@ -52,8 +52,13 @@ class Files(ServerTest):
                 "default-src": "'none'", "script-src": "'self'", "style-src": "'self'",
                 "connect-src": "'self'", "img-src": "'self'", "base-uri": "'none'",
                 "frame-ancestors": "'none'", "form-action": "'none'"})
-        policy = self.request("GET", "/health").headers["content-security-policy"]
-        self.assertNotIn("script-src", policy)
+
+    def test_nor_does_an_answer_that_is_no_page(self):
+        for target in ("/health", "/query", "/metrics", "/nothing"):
+            headers = self.request("GET", target, None, [("X-API-Key", KEY)]).headers
+            self.assertEqual(headers["content-security-policy"],
+                             "default-src 'none'; frame-ancestors 'none'")
+            self.assertEqual(headers["x-content-type-options"], "nosniff")
 
     def test_what_a_browser_has_is_not_sent_again(self):
         for _, target in self.each():

@@ -258,6 +258,42 @@ static void a_block_in_another_place_is_refused(void **state) {
     assert_true(read_file(damage, damage->size));
 }
 
+/* The first frame of a table of one key's rows, one of them with a value of so many bytes. */
+static size_t build_run(struct damage *damage, size_t rows, size_t value_size) {
+    char value[128];
+    assert_true(value_size < sizeof value);
+    memset(value, 'v', value_size);
+    value[value_size] = '\0';
+    damage->rows.count = 0;
+    for (size_t i = 0; i < rows; i++)
+        rows_put(&damage->rows, "k", (int64_t)i, 1, i == 0 ? value : "");
+    build(damage, FL_CODEC_NONE, TABLE_ID);
+    return FL_FRAME_HEADER + fl_get_u32(damage->bytes + 8) + fl_get_u16(damage->bytes + 18);
+}
+
+static void a_block_with_more_or_fewer_rows_than_its_index_says_is_refused(void **state) {
+    enum { VALUE = 100 };
+    struct damage *damage = *state;
+    size_t frame = build_run(damage, 1, VALUE), value_size = 0;
+    uint8_t *one = damage->bytes;
+    damage->bytes = NULL;
+    while (value_size < VALUE && build_run(damage, 2, value_size) != frame)
+        value_size++;
+    assert_true(value_size < VALUE);
+    /* Of the same table, for the same place and with a checksum that is right. */
+    patch(damage, 0, one, frame);
+    assert_true(read_file(damage, damage->size));
+    assert_non_null(strstr(flowdb_last_error(), "not the one in the index"));
+    uint8_t *two = damage->bytes;
+    damage->bytes = NULL;
+    assert_int_equal(build_run(damage, 1, VALUE), frame);
+    patch(damage, 0, two, frame);
+    assert_true(read_file(damage, damage->size));
+    assert_non_null(strstr(flowdb_last_error(), "not the one in the index"));
+    free(one);
+    free(two);
+}
+
 /* Writes the footer with one number changed and a checksum that is right. */
 static flowdb_status open_with_footer(struct damage *damage, size_t at, uint32_t number) {
     uint8_t footer[FL_FOOTER_SIZE];
@@ -335,6 +371,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_file_of_another_size_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bytes_of_another_table_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_block_in_another_place_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_block_with_more_or_fewer_rows_than_its_index_says_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_newer_format_is_no_corruption, set_up, tear_down),
         cmocka_unit_test_setup_teardown(unverified_reads_of_damaged_blocks_stay_within_bounds,
                                         set_up, tear_down),

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <flowdb/flowdb.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -129,6 +130,49 @@ static void check_verifies(const char *data_dir) {
         fail_msg("%s: %s", data_dir, flowdb_last_error());
 }
 
+/* ----------------------------------------------------------- words of the process that writes -- */
+
+static void say(int pipe) {
+    if (write(pipe, "!", 1) != 1)
+        _exit(3);
+}
+
+/* Forks; in the child, *pipe_end is where it says its words, in the parent where they come out. */
+static pid_t fork_with_pipe(int *pipe_end) {
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = crash_fork();
+    *pipe_end = ends[child == 0];
+    close(ends[child != 0]);
+    return child;
+}
+
+/* Takes words until these have come, or the child has ended: whether they came. */
+static bool hear(int pipe, uint64_t count) {
+    char word;
+    while (count > 0) {
+        ssize_t got = read(pipe, &word, 1);
+        if (got == 0)
+            return false;
+        if (got == 1)
+            count--;
+        else
+            assert_int_equal(errno, EINTR);
+    }
+    return true;
+}
+
+/* Takes them until the moment has come, or the child has ended. */
+static void hear_until(int pipe, int64_t until_us) {
+    struct pollfd ready = {.fd = pipe, .events = POLLIN};
+    for (;;) {
+        int64_t left_us = until_us - crash_now_us();
+        struct timespec left = {left_us / 1000000, left_us % 1000000 * 1000};
+        if (left_us <= 0 || ppoll(&ready, 1, &left, NULL) <= 0 || !hear(pipe, 1))
+            return;
+    }
+}
+
 /* ------------------------------------------------------------------------------ who writes -- */
 
 struct writer {
@@ -224,8 +268,9 @@ static void a_checkpoint_made_while_threads_write_holds_all_that_was_acknowledge
     }
 }
 
-/* The process that is killed while it writes and makes checkpoints. */
-static void checkpoint_until_killed(struct test *test, const char *data_dir, flowdb_wal_sync mode) {
+/* The process that is killed while it writes and makes checkpoints; a word for each of these. */
+static void checkpoint_until_killed(struct test *test, const char *data_dir, flowdb_wal_sync mode,
+                                    int words) {
     struct writers writers;
     flowdb *db;
     flowdb_config config = config_for(data_dir, mode);
@@ -240,6 +285,7 @@ static void checkpoint_until_killed(struct test *test, const char *data_dir, flo
             _exit(3);
         }
         atomic_store(&test->progress->checkpoints, i + 1);
+        say(words);
     }
 }
 
@@ -248,19 +294,17 @@ static void kill_once(struct test *test, flowdb_wal_sync mode, unsigned round) {
     char name[32], data_dir[CRASH_PATH_BYTES + 32], path[CRASH_PATH_BYTES + 80];
     snprintf(name, sizeof name, "killed%u%s", round, modes[mode]);
     begin(test, name, data_dir);
-    pid_t child = crash_fork();
+    int words, status;
+    pid_t child = fork_with_pipe(&words);
     if (child == 0)
-        checkpoint_until_killed(test, data_dir, mode);
-    uint64_t wanted = 1 + crash_random_below(&test->random, 4);
-    int status = 0;
-    while (atomic_load(&test->progress->checkpoints) < wanted &&
-           waitpid(child, &status, WNOHANG) == 0)
-        usleep(200);
-    usleep(crash_random_below(&test->random, 20000));
+        checkpoint_until_killed(test, data_dir, mode, words);
+    assert_true(hear(words, 1 + crash_random_below(&test->random, 4)));
+    hear_until(words, crash_now_us() + crash_random_below(&test->random, 20000));
     kill(child, SIGKILL);
-    waitpid(child, &status, 0);
+    close(words);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status)); /* and did not end because a call had failed */
     uint64_t made = atomic_load(&test->progress->checkpoints);
-    assert_true(made >= wanted);
     for (uint64_t i = 0; i <= made; i++) {
         checkpoint_path(data_dir, i, path, sizeof path);
         if (i == made && access(path, F_OK) != 0)
@@ -296,12 +340,13 @@ static void expect_ok(flowdb_status status, struct progress *progress) {
     _exit(3);
 }
 
-/* Writes, and does all that makes files come and go. */
-static void churn(struct test *test, const char *data_dir, flowdb_wal_sync mode) {
+/* Writes, and does all that makes files come and go; a word once something is durable. */
+static void churn(struct test *test, const char *data_dir, flowdb_wal_sync mode, int words) {
     struct writer writers[WORKLOAD_THREADS];
     struct progress *progress = test->progress;
     flowdb_config config = config_for(data_dir, mode);
     flowdb *db;
+    bool said = false;
     config.compaction_threshold = 2;
     expect_ok(flowdb_open(&config, &db), progress);
     for (unsigned i = 0; i < WORKLOAD_THREADS; i++)
@@ -326,8 +371,12 @@ static void churn(struct test *test, const char *data_dir, flowdb_wal_sync mode)
             config.auto_background = !config.auto_background;
             expect_ok(flowdb_open(&config, &db), progress);
         }
-        if (dice < 18)
-            note_durable(writers);
+        if (dice >= 18)
+            continue;
+        note_durable(writers);
+        if (!said)
+            say(words);
+        said = true;
     }
     expect_ok(flowdb_close(db), progress);
     _exit(0);
@@ -338,12 +387,12 @@ static void a_read_only_handle_beside_a_writer_shows_all_that_was_acknowledged(v
     for (int mode = FLOWDB_SYNC_ALWAYS; mode <= FLOWDB_SYNC_BUFFERED; mode++) {
         char data_dir[CRASH_PATH_BYTES + 32];
         begin(test, modes[mode], data_dir);
-        pid_t child = crash_fork();
+        int words, status;
+        pid_t child = fork_with_pipe(&words);
         if (child == 0)
-            churn(test, data_dir, (flowdb_wal_sync)mode);
-        while (atomic_load(&test->progress->durable[0]) == 0 &&
-               !atomic_load(&test->progress->failed))
-            usleep(200);
+            churn(test, data_dir, (flowdb_wal_sync)mode, words);
+        assert_true(hear(words, 1));
+        close(words);
         for (uint64_t i = 0; i < rounds() * OPENS_PER_ROUND; i++) {
             uint64_t floor[WORKLOAD_THREADS];
             copy_progress(mode == FLOWDB_SYNC_BUFFERED ? test->progress->durable
@@ -354,7 +403,6 @@ static void a_read_only_handle_beside_a_writer_shows_all_that_was_acknowledged(v
         print_message("%s: %" PRIu64 " opens while %" PRIu64 " batches were written\n", modes[mode],
                       rounds() * OPENS_PER_ROUND, 4 * atomic_load(&test->progress->written[0]));
         atomic_store(&test->progress->stop, true);
-        int status;
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_int_equal(status, 0);
         check_verifies(data_dir);

@@ -571,8 +571,8 @@ typedef struct flowdb_stats {
     uint64_t sstable_deletes;          /* among them */
     uint64_t sstable_range_tombstones; /* range deletes in tables */
     uint64_t sstable_raw_bytes;        /* keys and values of those records as they were written */
-    uint64_t index_bytes;              /* of filters and index partitions kept in memory */
-    uint64_t write_memory_bytes;       /* of all chunks that batches are in or will be */
+    uint64_t index_bytes;        /* of filters, index partitions and range deletes in memory */
+    uint64_t write_memory_bytes; /* of all chunks that batches are in or will be */
     uint64_t block_cache_bytes, block_cache_capacity_bytes, block_cache_entries;
     uint64_t block_cache_pinned_bytes; /* thrown out, but still in readers' hands */
     uint64_t block_cache_hits, block_cache_misses, block_cache_evictions; /* counters */
@@ -591,6 +591,8 @@ typedef struct flowdb_stats {
         write_pace_ns_per_kib; /* gauge: what a KiB that is written has to wait now; 0: nothing */
     uint64_t
         background_jobs_failing; /* gauge: whose last run failed; flowdb_get_health names one */
+    uint64_t
+        sstable_range_tombstone_bytes; /* gauge: memory of range deletes; part of index_bytes */
 } flowdb_stats;
 
 /*

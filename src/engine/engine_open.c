@@ -227,7 +227,7 @@ static flowdb_status first_version(flowdb *db, const struct fl_recovery *recover
     flowdb_status status = fl_memtable_create(db->env.alloc, &db->pool, series, &active);
     if (status == FLOWDB_OK)
         status = fl_version_create(db->env.alloc, recovery->tables, recovery->table_count,
-                                   frozen_count, &version);
+                                   frozen_count, &db->index_budget.used, &version);
     if (status == FLOWDB_OK) {
         fl_version_set_memtables(version, active, frozen, frozen_count);
         fl_engine_install(db, version);

@@ -166,10 +166,13 @@ static void gather_tables(flowdb *db, const struct fl_version *version, flowdb_s
         out->sstable_records += properties->row_count;
         out->sstable_deletes += properties->delete_count;
         out->sstable_range_tombstones += properties->range_tombstone_count;
+        out->sstable_range_tombstone_bytes += fl_table_tombstone_memory(version->tables[i]);
         out->block_meta_index_entries += properties->block_count;
         add_window(&windows, fl_engine_window(db, version->tables[i], now_us));
     }
     out->time_index_buckets = windows.count;
+    if (version->skyline != NULL)
+        out->sstable_range_tombstone_bytes += version->skyline->bytes;
     if (out->sstable_bytes > 0)
         out->compression_ratio = (double)out->sstable_raw_bytes / (double)out->sstable_bytes;
 }

@@ -71,7 +71,8 @@ static flowdb_status changed_version(flowdb *db, const struct fl_table_change *c
         }
         for (size_t i = 0; i < change->added_count; i++)
             tables[count++] = change->added[i];
-        status = fl_version_create(db->env.alloc, tables, count, FL_LOGS_MAX, next);
+        status = fl_version_create(db->env.alloc, tables, count, FL_LOGS_MAX,
+                                   &db->index_budget.used, next);
     }
     fl_release(db->env.alloc, tables);
     fl_version_unref(now);

@@ -92,7 +92,7 @@ static const flowdb_stats_field fields[] = {
     GAUGE(sstable_range_tombstones, "sstable_range_tombstones", "Range deletes in tables."),
     GAUGE(sstable_raw_bytes, "sstable_raw_bytes",
           "Bytes of keys and values of the records in tables."),
-    GAUGE(index_bytes, "index_bytes", "Memory of the tables' indexes and filters."),
+    GAUGE(index_bytes, "index_bytes", "Memory of the tables' indexes, filters and range deletes."),
     GAUGE(write_memory_bytes, "write_memory_bytes",
           "Memory that holds batches, in memtables or to spare."),
     GAUGE(block_cache_bytes, "block_cache_bytes", "Memory that the block cache uses."),
@@ -120,6 +120,8 @@ static const flowdb_stats_field fields[] = {
           "What a byte that is written has to wait for compaction now."),
     GAUGE(background_jobs_failing, "background_jobs_failing",
           "Background jobs whose last run failed, and which are tried again."),
+    GAUGE(sstable_range_tombstone_bytes, "sstable_range_tombstone_bytes",
+          "Memory of the range deletes in tables, part of that of indexes and filters."),
 };
 
 const flowdb_stats_field *flowdb_stats_field_at(size_t index) {

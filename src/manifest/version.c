@@ -67,7 +67,7 @@ static flowdb_status allocate(const struct fl_alloc *alloc, struct fl_table *con
 }
 
 flowdb_status fl_version_create(const struct fl_alloc *alloc, struct fl_table *const *tables,
-                                size_t table_count, size_t frozen_capacity,
+                                size_t table_count, size_t frozen_capacity, _Atomic size_t *used,
                                 struct fl_version **version) {
     struct fl_version *made;
     flowdb_status status = allocate(alloc, tables, table_count, frozen_capacity, &made);
@@ -82,6 +82,7 @@ flowdb_status fl_version_create(const struct fl_alloc *alloc, struct fl_table *c
         fl_version_unref(made);
         return status;
     }
+    fl_skyline_charge(made->skyline, used);
     *version = made;
     return FLOWDB_OK;
 }

@@ -29,10 +29,11 @@ struct fl_version {
 /*
  * A version of these tables, in any order, of which it takes references of its own. It has no
  * memtables yet, but room for `frozen_capacity` frozen ones: setting them cannot fail, so that all
- * that can is done before a change is made durable.
+ * that can is done before a change is made durable. The memory of the skyline is added to `*used`,
+ * unless that is NULL, as long as a version has it; it must outlive them.
  */
 flowdb_status fl_version_create(const struct fl_alloc *alloc, struct fl_table *const *tables,
-                                size_t table_count, size_t frozen_capacity,
+                                size_t table_count, size_t frozen_capacity, _Atomic size_t *used,
                                 struct fl_version **version);
 /* A version of the same tables, without memtables. */
 flowdb_status fl_version_copy_tables(const struct fl_version *from, size_t frozen_capacity,

@@ -91,6 +91,19 @@ static void sweep(const struct edge *edges, size_t count, struct heap *open, str
     }
 }
 
+/* Gives back the room for pieces that did not come to be: many tombstones of one range have few. Where
+   there is no memory to do so, it stays as it is. */
+static struct fl_skyline *fit(struct fl_skyline *skyline) {
+    size_t bytes = sizeof *skyline + skyline->count * sizeof(struct fl_skyline_piece);
+    if (bytes > skyline->bytes / 2)
+        return skyline;
+    struct fl_skyline *fitting = fl_reallocate(skyline->alloc, skyline, bytes);
+    if (fitting == NULL)
+        return skyline;
+    fitting->bytes = bytes;
+    return fitting;
+}
+
 flowdb_status fl_skyline_build(const struct fl_alloc *alloc, const struct fl_skyline *base,
                                const struct fl_range_tombstone *tombstones, size_t count,
                                struct fl_skyline **skyline) {
@@ -108,17 +121,30 @@ flowdb_status fl_skyline_build(const struct fl_alloc *alloc, const struct fl_sky
         fl_release(alloc, made);
         status = fl_fail_memory("range tombstones", bytes);
     } else {
-        *made = (struct fl_skyline){.alloc = alloc};
+        *made = (struct fl_skyline){.alloc = alloc, .bytes = bytes};
         atomic_init(&made->refs, 1);
         struct heap open = {.seqs = seqs}, ended = {.seqs = seqs + total};
         size_t n = collect_edges(base, tombstones, count, edges);
         qsort(edges, n, sizeof *edges, compare_edges);
         sweep(edges, n, &open, &ended, made);
-        *skyline = made;
+        *skyline = fit(made);
     }
     fl_release(alloc, edges);
     fl_release(alloc, seqs);
     return status;
+}
+
+void fl_skyline_charge(struct fl_skyline *skyline, _Atomic size_t *used) {
+    if (skyline == NULL || used == NULL)
+        return;
+    skyline->charged = used;
+    atomic_fetch_add_explicit(used, skyline->bytes, memory_order_relaxed);
+}
+
+static void destroy(struct fl_skyline *skyline) {
+    if (skyline->charged != NULL)
+        atomic_fetch_sub_explicit(skyline->charged, skyline->bytes, memory_order_relaxed);
+    fl_release(skyline->alloc, skyline);
 }
 
 void fl_skyline_ref(struct fl_skyline *skyline) {
@@ -128,7 +154,7 @@ void fl_skyline_ref(struct fl_skyline *skyline) {
 
 void fl_skyline_unref(struct fl_skyline *skyline) {
     if (skyline != NULL && atomic_fetch_sub_explicit(&skyline->refs, 1, memory_order_acq_rel) == 1)
-        fl_release(skyline->alloc, skyline);
+        destroy(skyline);
 }
 
 /* How many pieces start at or below the key. */

@@ -25,6 +25,8 @@ struct fl_skyline {
     const struct fl_alloc *alloc;
     _Atomic uint32_t refs;
     uint64_t max_seq;
+    size_t bytes;            /* of memory that it takes; its keys lie elsewhere */
+    _Atomic size_t *charged; /* `bytes` were added to it, and are given back; or NULL */
     size_t count;
     struct fl_skyline_piece pieces[];
 };
@@ -36,6 +38,8 @@ struct fl_skyline {
 flowdb_status fl_skyline_build(const struct fl_alloc *alloc, const struct fl_skyline *base,
                                const struct fl_range_tombstone *tombstones, size_t count,
                                struct fl_skyline **skyline);
+/* Adds its memory to `*used`, which must outlive it, until it goes. Once; NULL is fine for both. */
+void fl_skyline_charge(struct fl_skyline *skyline, _Atomic size_t *used);
 void fl_skyline_ref(struct fl_skyline *skyline);   /* NULL is fine */
 void fl_skyline_unref(struct fl_skyline *skyline); /* NULL is fine */
 

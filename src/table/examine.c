@@ -218,9 +218,9 @@ static flowdb_status take_block(struct walk *walk, const struct fl_frame *frame,
 
 static flowdb_status take_tombstones(struct walk *walk, const struct fl_frame *frame) {
     struct fl_range_tombstone *tombstones;
-    size_t count;
+    size_t count, memory;
     flowdb_status status =
-        fl_tombstones_decode(walk->alloc, &walk->unpacker, frame, &tombstones, &count);
+        fl_tombstones_decode(walk->alloc, &walk->unpacker, frame, &tombstones, &count, &memory);
     if (status != FLOWDB_OK)
         return status;
     status = fl_contents_add_tombstones(&walk->contents, tombstones, count);

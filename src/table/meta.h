@@ -55,9 +55,10 @@ flowdb_status fl_tombstones_add(struct fl_tombstones *tombstones,
 /* Appends their frame, unsealed, ordered by start. There is at least one. */
 flowdb_status fl_tombstones_encode(struct fl_tombstones *tombstones, struct fl_packer *packer,
                                    struct fl_buffer *out, size_t *frame_size);
-/* *tombstones is one allocation, the slices' bytes included. */
+/* *tombstones is one allocation of `*memory` bytes, those of the slices included. */
 flowdb_status fl_tombstones_decode(const struct fl_alloc *alloc, struct fl_unpacker *unpacker,
                                    const struct fl_frame *frame,
-                                   struct fl_range_tombstone **tombstones, size_t *count);
+                                   struct fl_range_tombstone **tombstones, size_t *count,
+                                   size_t *memory);
 
 #endif

@@ -55,6 +55,10 @@ flowdb_status fl_table_key_sample(const struct fl_table *table, uint32_t sample,
                : status;
 }
 
+size_t fl_table_tombstone_memory(const struct fl_table *table) {
+    return table->tombstones != NULL ? fl_cache_charge(table->tombstone_memory) : 0;
+}
+
 const struct fl_range_tombstone *fl_table_range_tombstones(const struct fl_table *table,
                                                            size_t *count) {
     *count = table->tombstone_count;

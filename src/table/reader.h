@@ -38,7 +38,7 @@ struct fl_table {
     struct fl_cache_slot filter_slot;
     uint64_t data_end; /* where the data blocks end */
     struct fl_range_tombstone *tombstones;
-    size_t tombstone_count;
+    size_t tombstone_count, tombstone_memory; /* bytes of their allocation */
     struct fl_unpacker unpacker;
     struct fl_cache *cache;         /* NULL: none */
     struct fl_cache_slot *slots;    /* one for each block, with a cache */

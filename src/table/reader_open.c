@@ -127,7 +127,7 @@ static flowdb_status open_tombstones(struct fl_table *table, const struct fl_foo
     if (status != FLOWDB_OK)
         return status;
     status = fl_tombstones_decode(table->env->alloc, &table->unpacker, &frame, &table->tombstones,
-                                  &table->tombstone_count);
+                                  &table->tombstone_count, &table->tombstone_memory);
     return fl_table_locate(table, status, footer->tombstones.offset);
 }
 
@@ -145,7 +145,7 @@ static flowdb_status check_counts(const struct fl_table *table) {
 static size_t fixed_memory(const struct fl_table *table) {
     size_t slots = table->slots != NULL ? (size_t)table->index.block_count : 0;
     return sizeof *table + fl_cache_charge(table->min_key.size + table->max_key.size) +
-           fl_cache_charge(table->index.memory_size) +
+           fl_cache_charge(table->index.memory_size) + fl_table_tombstone_memory(table) +
            fl_cache_charge(slots * sizeof *table->slots);
 }
 

@@ -70,7 +70,9 @@ struct fl_table;
    beyond it is read when it is needed, and goes through the block cache. */
 struct fl_index_budget {
     size_t limit;
-    _Atomic size_t used; /* roots, bounds and slots are charged even beyond the limit */
+    /* Roots, bounds, slots, range tombstones and the versions' skylines of these are charged even
+       beyond the limit. */
+    _Atomic size_t used;
 };
 
 /* What the tables of a database share; either may be NULL: nothing is cached, no limit. Both must
@@ -116,6 +118,8 @@ const struct fl_range_tombstone *fl_table_range_tombstones(const struct fl_table
 
 /* Bytes of index and filter that the table keeps in memory now. */
 size_t fl_table_index_memory(const struct fl_table *table);
+/* Of that, what its range tombstones take. */
+size_t fl_table_tombstone_memory(const struct fl_table *table);
 
 /* How a read treats blocks; see flowdb_read_options. */
 struct fl_table_read {

@@ -197,7 +197,8 @@ static bool decode_bounds(const struct fl_columns *columns, const uint8_t *raw, 
 }
 
 static flowdb_status decode_columns(const struct fl_alloc *alloc, const struct fl_columns *columns,
-                                    const uint8_t *raw, struct fl_range_tombstone **tombstones) {
+                                    const uint8_t *raw, struct fl_range_tombstone **tombstones,
+                                    size_t *memory) {
     uint64_t count = columns->rows;
     uint64_t bytes = count * columns->slots[FL_COLUMN_KEY_PREFIX].size +
                      columns->slots[FL_COLUMN_KEYS].size + columns->slots[FL_COLUMN_ENDS].size;
@@ -214,16 +215,18 @@ static flowdb_status decode_columns(const struct fl_alloc *alloc, const struct f
         status = fl_fail(FLOWDB_CORRUPTION, "the columns of range tombstones do not fit together");
     if (scratch != NULL)
         fl_release(alloc, scratch);
-    if (status == FLOWDB_OK)
+    if (status == FLOWDB_OK) {
         *tombstones = made;
-    else if (made != NULL)
+        *memory = size;
+    } else if (made != NULL)
         fl_release(alloc, made);
     return status;
 }
 
 flowdb_status fl_tombstones_decode(const struct fl_alloc *alloc, struct fl_unpacker *unpacker,
                                    const struct fl_frame *frame,
-                                   struct fl_range_tombstone **tombstones, size_t *count) {
+                                   struct fl_range_tombstone **tombstones, size_t *count,
+                                   size_t *memory) {
     struct fl_columns columns;
     struct fl_buffer buffer;
     const uint8_t *raw;
@@ -237,7 +240,7 @@ flowdb_status fl_tombstones_decode(const struct fl_alloc *alloc, struct fl_unpac
     if (status == FLOWDB_OK)
         status = fl_frame_raw(unpacker, frame, &buffer, &raw);
     if (status == FLOWDB_OK)
-        status = decode_columns(alloc, &columns, raw, tombstones);
+        status = decode_columns(alloc, &columns, raw, tombstones, memory);
     if (status == FLOWDB_OK)
         *count = columns.rows;
     fl_buffer_deinit(&buffer);

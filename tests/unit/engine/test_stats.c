@@ -166,6 +166,53 @@ static void memory_becomes_tables(void **state) {
     assert_int_equal(stats.flushes_running, 0);
 }
 
+/* Range deletes "0000".."0001", "0002".."0003" and so on. */
+static void delete_ranges(struct engine *engine, int count) {
+    for (int i = 0; i < count; i++) {
+        char start[16], end[16];
+        snprintf(start, sizeof start, "%06d", 2 * i);
+        snprintf(end, sizeof end, "%06d", 2 * i + 1);
+        engine_delete_range(engine, start, end);
+    }
+}
+
+static void range_deletes_in_tables_take_of_the_memory_for_indexes(void **state) {
+    enum { DELETES = 10000 };
+    struct engine *engine = *state;
+    engine->config.index_memory_budget_mb = 1;
+    engine_open(engine);
+    engine_put(engine, "a", 1, "x");
+    engine_flush(engine);
+    assert_int_equal(stats_of(engine).sstable_range_tombstone_bytes, 0);
+    uint64_t before = stats_of(engine).index_bytes;
+    delete_ranges(engine, DELETES);
+    engine_flush(engine);
+    flowdb_stats stats = stats_of(engine);
+    assert_int_equal(stats.sstable_range_tombstones, DELETES);
+    /* Each in its table, with its keys, and as two pieces of the version's skyline. */
+    size_t each = sizeof(struct fl_range_tombstone) + 12 + 2 * sizeof(struct fl_skyline_piece);
+    assert_in_range(stats.sstable_range_tombstone_bytes, DELETES * each, DELETES * each * 11 / 10);
+    assert_true(stats.index_bytes >= before + stats.sstable_range_tombstone_bytes);
+    /* They leave no room for what need not stay. */
+    assert_true(stats.index_bytes > 1 << 20);
+    engine_put(engine, "b", 1, "x");
+    engine_flush(engine);
+    struct fl_version *version = fl_engine_pin(engine->db);
+    assert_true(fl_table_index_memory(version->tables[0]) < before);
+    fl_version_unref(version);
+    engine_assert_contents(engine, "a@1=x b@1=x");
+    /* They are charged as long as a reader holds them. */
+    flowdb_range all = flowdb_range_all();
+    flowdb_iterator *iterator;
+    engine_assert_ok(flowdb_scan(engine->db, &all, NULL, &iterator));
+    engine_assert_ok(flowdb_compact_all(engine->db));
+    stats = stats_of(engine);
+    assert_int_equal(stats.sstable_range_tombstone_bytes, 0);
+    assert_true(stats.index_bytes > DELETES * each);
+    flowdb_iterator_destroy(iterator);
+    assert_true(stats_of(engine).index_bytes < 2 * before);
+}
+
 static void frozen_memtables_and_their_logs_count_too(void **state) {
     struct engine *engine = *state;
     engine_open(engine);
@@ -444,6 +491,7 @@ int main(void) {
         ENGINE_TEST(reads_are_counted_by_the_records_they_return),
         ENGINE_TEST(a_long_scan_is_counted_on_its_way),
         ENGINE_TEST(memory_becomes_tables),
+        ENGINE_TEST(range_deletes_in_tables_take_of_the_memory_for_indexes),
         ENGINE_TEST(frozen_memtables_and_their_logs_count_too),
         ENGINE_TEST(compaction_and_gc_say_what_they_removed),
         ENGINE_TEST(the_block_cache_tells_hits_from_misses),

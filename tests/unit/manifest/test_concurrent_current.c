@@ -30,7 +30,8 @@ static const struct fl_alloc counting = {.allocate = allocate, .release = releas
 
 static struct fl_version *make_version(size_t frozen_capacity) {
     struct fl_version *version;
-    assert_int_equal(fl_version_create(&counting, NULL, 0, frozen_capacity, &version), FLOWDB_OK);
+    assert_int_equal(fl_version_create(&counting, NULL, 0, frozen_capacity, NULL, &version),
+                     FLOWDB_OK);
     return version;
 }
 

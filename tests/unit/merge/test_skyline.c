@@ -177,6 +177,35 @@ static void a_skyline_lives_as_long_as_someone_refers_to_it(void **state) {
     assert_int_equal(world.failing.live, 0);
 }
 
+static void many_tombstones_of_one_range_take_the_memory_of_one(void **state) {
+    (void)state;
+    enum { COUNT = 1000 };
+    struct world world;
+    failing_alloc_init(&world.failing);
+    struct fl_range_tombstone same[COUNT];
+    for (size_t i = 0; i < COUNT; i++)
+        same[i] = (struct fl_range_tombstone){
+            .start = flowdb_str("a"), .end = flowdb_str("b"), .seq = i + 1};
+    _Atomic size_t used = 7;
+    struct fl_skyline *skyline = build(&world, NULL, same, COUNT);
+    fl_skyline_charge(skyline, &used);
+    fl_skyline_charge(NULL, &used);
+    assert_int_equal(skyline->bytes, sizeof *skyline + 2 * sizeof(struct fl_skyline_piece));
+    assert_int_equal(used, 7 + skyline->bytes);
+    assert_true(fl_skyline_seq(skyline, flowdb_str("aa")) == COUNT);
+    assert_true(fl_skyline_seq(skyline, flowdb_str("b")) == 0);
+    fl_skyline_unref(skyline);
+    assert_int_equal(used, 7);
+    /* Where there is no memory for less of it, it keeps what it has. */
+    world.failing.calls = 0;
+    world.failing.fail_at = 4;
+    skyline = build(&world, NULL, same, COUNT);
+    assert_true(skyline->bytes >= 2 * COUNT * sizeof(struct fl_skyline_piece));
+    assert_true(fl_skyline_seq(skyline, flowdb_str("aa")) == COUNT);
+    fl_skyline_unref(skyline);
+    assert_int_equal(world.failing.live, 0);
+}
+
 static void without_memory_there_is_no_skyline_and_no_leak(void **state) {
     (void)state;
     struct world world;
@@ -204,6 +233,7 @@ int main(void) {
         cmocka_unit_test(a_skyline_built_upon_another_covers_what_both_do),
         cmocka_unit_test(no_skyline_covers_nothing),
         cmocka_unit_test(a_skyline_lives_as_long_as_someone_refers_to_it),
+        cmocka_unit_test(many_tombstones_of_one_range_take_the_memory_of_one),
         cmocka_unit_test(without_memory_there_is_no_skyline_and_no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

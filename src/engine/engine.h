@@ -47,6 +47,11 @@ struct fl_log {
     struct fl_wal_writer *writer;
 };
 
+/* What a memtable held, for the size of what the next one begins with. */
+struct fl_content {
+    uint64_t series, records;
+};
+
 /* The engine's jobs. Where several are due, the one that stands first is stepped first. */
 enum fl_engine_job {
     FL_JOB_SYNC,    /* sync the log */
@@ -89,6 +94,7 @@ struct flowdb {
     size_t log_count;
     struct fl_log spare; /* to be the next log; writer NULL: none. Follows on the active one */
     struct fl_memtable *spare_memtable; /* to be the next one; NULL: none */
+    struct fl_content last_frozen;      /* zeros where none has been yet */
     uint64_t next_seq;
     struct fl_wal_position durable; /* all before it is on the disk */
     int64_t next_sync_us;           /* monotonic; for inline syncs */

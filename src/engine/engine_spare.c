@@ -15,27 +15,43 @@ void fl_engine_discard_log(flowdb *db, struct fl_log *log) {
     fl_release(db->env.alloc, path);
 }
 
-/* Makes a memtable to follow on one of so many series, with a hash table for a quarter more: then a
+/* Makes a memtable to follow on one that held so much, with a hash table for a quarter more: then a
    steady workload never outgrows it. Since few may become many, it is for an eighth at least of what
    is expected of a memtable of which nothing is known. */
-static flowdb_status make_memtable(flowdb *db, size_t series, struct fl_memtable **memtable) {
-    size_t expected = FL_MAX(series + series / 4, fl_engine_expected_series(db) / 8);
-    return fl_memtable_create(db->env.alloc, &db->pool, expected, memtable);
+static flowdb_status make_memtable(flowdb *db, const struct fl_content *before,
+                                   struct fl_memtable **memtable) {
+    size_t series = (size_t)(before->series + before->series / 4);
+    size_t expected = FL_MAX(series, fl_engine_expected_series(db) / 8);
+    flowdb_status status = fl_memtable_create(db->env.alloc, &db->pool, expected, memtable);
+    if (status == FLOWDB_OK && before->series > 0)
+        fl_memtable_expect(*memtable, before->records / before->series);
+    return status;
 }
 
-/* How many series the active memtable has. The caller holds commit_lock. */
-static size_t active_series(flowdb *db) {
+/* The caller holds commit_lock. */
+static struct fl_content active_content(flowdb *db) {
     pthread_mutex_lock(&db->version_lock);
-    size_t series = (size_t)fl_memtable_series(db->version->active);
+    const struct fl_memtable *active = db->version->active;
+    struct fl_content content = {.series = fl_memtable_series(active),
+                                 .records = fl_memtable_records(active)};
     pthread_mutex_unlock(&db->version_lock);
-    return series;
+    return content;
+}
+
+/* What the active memtable, which is half full, will hold: at least as many series as it has now, and
+   otherwise what the one before it held. The caller holds commit_lock. */
+static struct fl_content expected_content(flowdb *db) {
+    struct fl_content now = active_content(db), last = db->last_frozen;
+    if (last.series == 0)
+        return (struct fl_content){.series = now.series * 2, .records = now.records * 2};
+    return last.series >= now.series ? last : now;
 }
 
 flowdb_status fl_engine_prepare_log(flowdb *db) {
     pthread_mutex_lock(&db->commit_lock);
     uint64_t active = db->logs[db->log_count - 1].id;
     bool wanted = db->spare.writer == NULL;
-    size_t series = active_series(db);
+    struct fl_content before = expected_content(db);
     pthread_mutex_unlock(&db->commit_lock);
     /* Space that is short is not for what may never be used. */
     if (!wanted || atomic_load(&db->space_low))
@@ -45,8 +61,8 @@ flowdb_status fl_engine_prepare_log(flowdb *db) {
     flowdb_status status = fl_engine_create_log(db, active, &made);
     if (status != FLOWDB_OK)
         return status;
-    /* It is half full. One that cannot be made now is made by the freeze. */
-    (void)make_memtable(db, series * 2, &memtable);
+    /* One that cannot be made now is made by the freeze. */
+    (void)make_memtable(db, &before, &memtable);
     pthread_mutex_lock(&db->commit_lock);
     bool fits = db->logs[db->log_count - 1].id == active && db->spare.writer == NULL;
     if (fits) {
@@ -69,12 +85,14 @@ bool fl_engine_wants_log(const flowdb *db, uint64_t log_bytes, uint64_t memtable
 
 flowdb_status fl_engine_next_log(flowdb *db, struct fl_log *log, struct fl_memtable **memtable) {
     flowdb_status status = FLOWDB_OK;
+    struct fl_content active = active_content(db);
     if (db->spare_memtable == NULL)
-        status = make_memtable(db, active_series(db), &db->spare_memtable);
+        status = make_memtable(db, &active, &db->spare_memtable);
     if (status == FLOWDB_OK && db->spare.writer == NULL)
         status = fl_engine_create_log(db, db->logs[db->log_count - 1].id, &db->spare);
     if (status != FLOWDB_OK)
         return status;
+    db->last_frozen = active;
     *log = db->spare;
     *memtable = db->spare_memtable;
     db->spare = (struct fl_log){0};

@@ -50,6 +50,7 @@ struct fl_memtable {
     uint64_t prepared_charge;
     size_t before_held; /* held_count and series_count when it began */
     uint64_t before_series;
+    uint8_t first_step; /* of its series' arrays */
     struct fl_slab *last_slab;
     uint32_t last_slab_used;
     size_t range_capacity;

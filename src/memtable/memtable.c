@@ -34,6 +34,7 @@ flowdb_status fl_memtable_create(const struct fl_alloc *alloc, struct fl_chunk_p
         return fl_fail_memory("a memtable", sizeof *made);
     made->alloc = alloc;
     made->pool = pool;
+    made->first_step = fl_series_step(0);
     made->number = atomic_fetch_add(&pool->holders, 1) + 1;
     atomic_init(&made->refs, 1);
     fl_arena_init(&made->arena, pool);
@@ -50,6 +51,10 @@ flowdb_status fl_memtable_create(const struct fl_alloc *alloc, struct fl_chunk_p
     atomic_init(&made->table, table);
     *memtable = made;
     return FLOWDB_OK;
+}
+
+void fl_memtable_expect(struct fl_memtable *memtable, uint64_t versions) {
+    memtable->first_step = fl_series_step(versions);
 }
 
 void fl_memtable_ref(struct fl_memtable *memtable) {
@@ -245,7 +250,8 @@ static flowdb_status prepare_entry(struct fl_memtable *memtable, const uint8_t *
         return status;
     struct fl_slot slot = {.ts = fl_entry_ts(entry), .seq = seq, .entry = entry};
     prepared->series = series;
-    status = fl_series_prepare(series, &memtable->arena, &slot, &prepared->node);
+    status =
+        fl_series_prepare(series, &memtable->arena, memtable->first_step, &slot, &prepared->node);
     if (status == FLOWDB_OK)
         memtable->prepared_count++;
     return status;

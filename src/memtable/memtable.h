@@ -23,6 +23,9 @@ struct fl_memtable;
 /* `expected_series` sizes the hash table; 0 is fine. The pool is borrowed and must outlive it. */
 flowdb_status fl_memtable_create(const struct fl_alloc *alloc, struct fl_chunk_pool *pool,
                                  size_t expected_series, struct fl_memtable **memtable);
+/* So many versions of a key are to be expected, as there were in the memtable before: their array begins
+   as large, and is copied less often. */
+void fl_memtable_expect(struct fl_memtable *memtable, uint64_t versions);
 void fl_memtable_ref(struct fl_memtable *memtable);
 void fl_memtable_unref(struct fl_memtable *memtable); /* NULL is fine */
 

@@ -6,21 +6,38 @@ void fl_series_init(struct fl_series *series, flowdb_slice key, uint64_t hash) {
     series->hash = (uint32_t)hash;
     series->key = key.data;
     series->key_size = (uint16_t)key.size;
-    series->capacity_log2 = 0;
+    series->capacity = 0;
     series->prepared = 0;
     atomic_init(&series->count, 0);
     atomic_init(&series->slots, &series->first);
     atomic_init(&series->late, NULL);
 }
 
-/* Twice the room, in new memory: readers may still be in the old. */
-static flowdb_status grow_slots(struct fl_series *series, struct fl_arena *arena, uint32_t used) {
-    uint8_t log2 = (uint8_t)(series->capacity_log2 < 2 ? 2 : series->capacity_log2 + 1);
-    struct fl_slot *grown = fl_arena_allocate(arena, sizeof *grown << log2);
+#define FIRST_STEP 3     /* 4 versions */
+#define FIRST_MOST 13    /* 128 */
+#define DOUBLES_BELOW 11 /* 64; what is larger grows by a step: half of it empty is much */
+
+static uint32_t room_of(uint32_t step) {
+    return step == 0 ? 1 : (2 + (step - 1) % 2) << (step - 1) / 2;
+}
+
+uint8_t fl_series_step(uint64_t versions) {
+    uint8_t step = FIRST_STEP;
+    while (step < FIRST_MOST && room_of(step) < versions)
+        step++;
+    return step;
+}
+
+/* More room, in new memory: readers may still be in the old. */
+static flowdb_status grow_slots(struct fl_series *series, struct fl_arena *arena,
+                                uint8_t first_step, uint32_t used) {
+    uint8_t step = series->capacity;
+    step = step == 0 ? first_step : (uint8_t)(step + (step < DOUBLES_BELOW ? 2 : 1));
+    struct fl_slot *grown = fl_arena_allocate(arena, room_of(step) * sizeof *grown);
     if (grown == NULL)
         return FLOWDB_NO_MEMORY;
     memcpy(grown, atomic_load_explicit(&series->slots, memory_order_relaxed), used * sizeof *grown);
-    series->capacity_log2 = log2;
+    series->capacity = step;
     atomic_store_explicit(&series->slots, grown, memory_order_release);
     return FLOWDB_OK;
 }
@@ -60,13 +77,14 @@ static flowdb_status make_late_node(struct fl_series *series, struct fl_arena *a
 }
 
 flowdb_status fl_series_prepare(struct fl_series *series, struct fl_arena *arena,
-                                const struct fl_slot *slot, struct fl_late_node **node) {
+                                uint8_t first_step, const struct fl_slot *slot,
+                                struct fl_late_node **node) {
     uint32_t used = atomic_load_explicit(&series->count, memory_order_relaxed) + series->prepared;
     struct fl_slot *slots = atomic_load_explicit(&series->slots, memory_order_relaxed);
     if (used > 0 && slot->ts <= slots[used - 1].ts)
         return make_late_node(series, arena, slot, node);
-    if (used == (uint32_t)1 << series->capacity_log2) {
-        flowdb_status status = grow_slots(series, arena, used);
+    if (used == room_of(series->capacity)) {
+        flowdb_status status = grow_slots(series, arena, first_step, used);
         if (status != FLOWDB_OK)
             return status;
         slots = atomic_load_explicit(&series->slots, memory_order_relaxed);

@@ -40,7 +40,7 @@ struct fl_series {
     const uint8_t *key;
     uint32_t hash; /* the low bits of the key's, for when the hash table grows */
     uint16_t key_size;
-    uint8_t capacity_log2;  /* of the array; the writer's */
+    uint8_t capacity;       /* of the array, as a step (fl_series_step); the writer's */
     _Atomic uint32_t count; /* slots that readers may look at */
     uint32_t prepared;      /* slots written behind them but not published; the writer's */
     _Atomic(struct fl_slot *) slots;
@@ -52,14 +52,20 @@ static inline flowdb_slice fl_series_key(const struct fl_series *series) {
     return flowdb_bytes(series->key, series->key_size);
 }
 
+/* Sizes of arrays go by steps: 1, 2, 3, 4, 6, 8, 12, 16, 24 and so on. The first step whose array has
+   room for so many versions, among those that an array may begin with. */
+uint8_t fl_series_step(uint64_t versions);
+
 void fl_series_init(struct fl_series *series, flowdb_slice key, uint64_t hash);
 
 /*
  * Takes room for one version and fills it in without showing it to readers; *node receives the
- * list node if it came late, else NULL. FLOWDB_NO_MEMORY changes nothing that a reader can see.
+ * list node if it came late, else NULL. `first_step` is the size
+ * that an array begins with. FLOWDB_NO_MEMORY changes nothing that a reader can see.
  */
 flowdb_status fl_series_prepare(struct fl_series *series, struct fl_arena *arena,
-                                const struct fl_slot *slot, struct fl_late_node **node);
+                                uint8_t first_step, const struct fl_slot *slot,
+                                struct fl_late_node **node);
 /* Shows what was prepared in the array. */
 void fl_series_publish(struct fl_series *series);
 /* Shows a prepared node. */

@@ -4,6 +4,7 @@
 
 #include "engine/engine.h"
 #include "fault_runs.h"
+#include "memtable/internal.h"
 
 static size_t logs(struct engine *engine) {
     return scratch_find(scratch_in(engine->config.data_dir, "wal"), ".log", NULL, NULL);
@@ -41,6 +42,23 @@ static void the_next_freeze_takes_it(void **state) {
     assert_null(engine->db->spare_memtable);
     prepare_log(engine);
     assert_int_equal(logs(engine), 3);
+}
+
+/* What a memtable begins with is as large as the one before it needed. */
+static void it_is_made_for_what_the_last_memtable_held(void **state) {
+    struct engine *engine = *state;
+    engine_open(engine);
+    prepare_log(engine);
+    assert_int_equal(engine->db->spare_memtable->first_step, fl_series_step(0));
+    for (int64_t ts = 0; ts < 200; ts++)
+        engine_put(engine, "a", ts, "x");
+    fill(engine);
+    const struct fl_content *held = &engine->db->last_frozen;
+    uint64_t versions = held->records / held->series;
+    assert_true(fl_series_step(versions) > fl_series_step(0));
+    engine_put(engine, "a", 1, "x");
+    prepare_log(engine);
+    assert_int_equal(engine->db->spare_memtable->first_step, fl_series_step(versions));
 }
 
 static void it_is_wanted_when_half_of_the_memtable_is_full(void **state) {
@@ -233,6 +251,7 @@ static void no_failing_allocation_loses_anything(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         ENGINE_TEST(the_next_freeze_takes_it),
+        ENGINE_TEST(it_is_made_for_what_the_last_memtable_held),
         ENGINE_TEST(it_is_wanted_when_half_of_the_memtable_is_full),
         ENGINE_TEST(a_close_removes_it),
         ENGINE_TEST(what_was_written_behind_it_is_recovered),

@@ -70,6 +70,42 @@ static void versions_in_order_of_time_read_back(void **state) {
     pair_deinit(&pair);
 }
 
+/* How many arrays 300 versions of a key lie in, one after the other, where so many were expected. */
+static unsigned arrays_for(uint64_t expected) {
+    struct pair pair;
+    pair_init(&pair, seeded_begin("memtable, expected versions"), 1, 2000);
+    fl_memtable_expect(pair.memtable, expected);
+    const struct fl_slot *slots = NULL;
+    unsigned arrays = 0;
+    for (int64_t ts = 0; ts < 300; ts++) {
+        struct pair_batch made;
+        pair_make_batch(&pair, 1, 0, &made);
+        made.versions[0].ts = ts;
+        memcpy(made.span.data + 8, &ts, 8);
+        assert_int_equal(fl_memtable_prepare(pair.memtable, &made.batch), FLOWDB_OK);
+        fl_memtable_publish(pair.memtable);
+        pair_note(&pair, &made);
+        pair_batch_release(&made);
+        struct fl_series *series =
+            fl_memtable_find(pair.memtable, pair.keys[0], fl_hash_key(pair.keys[0]));
+        arrays += atomic_load(&series->slots) != slots;
+        slots = atomic_load(&series->slots);
+    }
+    pair_check_all(&pair, pair.next_seq - 1);
+    pair_deinit(&pair);
+    return arrays;
+}
+
+static void arrays_begin_as_large_as_is_expected(void **state) {
+    (void)state;
+    assert_int_equal(arrays_for(0), 11); /* in the series, then 4 8 16 32 64 96 128 192 256 384 */
+    assert_int_equal(arrays_for(4), 11);
+    assert_int_equal(arrays_for(65), 6); /* then 96 128 192 256 384 */
+    assert_int_equal(arrays_for(96), 6);
+    assert_int_equal(arrays_for(97), 5);
+    assert_int_equal(arrays_for(1000000), 5); /* 128 at the most */
+}
+
 static void range_tombstones_count_for_the_snapshots_that_see_them(void **state) {
     (void)state;
     struct seeded seeded = seeded_begin("memtable, range tombstones");
@@ -239,6 +275,7 @@ int main(void) {
         cmocka_unit_test(random_writes_read_back_at_every_snapshot),
         cmocka_unit_test(many_keys_come_out_in_order_whenever_they_are_asked_for),
         cmocka_unit_test(versions_in_order_of_time_read_back),
+        cmocka_unit_test(arrays_begin_as_large_as_is_expected),
         cmocka_unit_test(range_tombstones_count_for_the_snapshots_that_see_them),
         cmocka_unit_test(what_is_cancelled_is_never_seen),
         cmocka_unit_test(what_is_cancelled_again_and_again_does_not_pile_up),

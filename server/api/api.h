@@ -80,6 +80,12 @@ extern const struct fl_http_handler fl_api_ingest;
 void fl_api_fail(struct fl_http_request *request, flowdb_status status);
 /* Counts and remembers a reply that refuses an input. The service's `answered`. */
 void fl_api_count_answer(const struct fl_http_request *request);
+/* Writes and takes *batch, also on failure. If it `tries`, FLOWDB_WOULD_WAIT: the batch stays, and is
+   to be written by a thread that may wait. */
+flowdb_status fl_api_commit(const struct fl_http_request *request, flowdb_batch **batch,
+                            bool tries);
+/* Deletes a record, and answers; false only if it `tries`: it would have to wait, nothing was done. */
+bool fl_api_delete(struct fl_http_request *request, flowdb_slice key, int64_t ts, bool tries);
 /* Logs the calling thread's last failure. */
 void fl_api_log_failure(const struct fl_logger *logger, flowdb_status status);
 

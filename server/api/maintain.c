@@ -46,6 +46,7 @@ struct deletion {
     struct fl_http_request *request;
     struct fl_record_reader *reader;
     flowdb_record record; /* which one; its slices are the reader's */
+    bool whole;           /* the reader has seen the end */
 };
 
 static bool take_record(void *context, const struct fl_record_fields *fields,
@@ -75,16 +76,23 @@ static bool take_body(struct fl_http_request *request, const void *bytes, size_t
     return fl_record_reader_feed(deletion->reader, bytes, size, &request->reply);
 }
 
-static void finish_delete(struct fl_http_request *request) {
+static bool read_end(struct fl_http_request *request) {
     struct deletion *deletion = request->state;
-    if (!fl_record_reader_finish(deletion->reader, &request->reply))
-        return;
-    flowdb_status status =
-        flowdb_delete(fl_api_db(request), deletion->record.key, deletion->record.ts);
-    if (status == FLOWDB_OK)
-        fl_http_reply_ok(&request->reply, "deleted");
-    else
-        fl_api_fail(request, status);
+    if (!deletion->whole)
+        deletion->whole = fl_record_reader_finish(deletion->reader, &request->reply);
+    return deletion->whole;
+}
+
+static bool try_finish_delete(struct fl_http_request *request) {
+    const struct deletion *deletion = request->state;
+    return !read_end(request) ||
+           fl_api_delete(request, deletion->record.key, deletion->record.ts, true);
+}
+
+static void finish_delete(struct fl_http_request *request) {
+    const struct deletion *deletion = request->state;
+    if (read_end(request))
+        fl_api_delete(request, deletion->record.key, deletion->record.ts, false);
 }
 
 static void release_delete(struct fl_http_request *request) {
@@ -95,5 +103,8 @@ static void release_delete(struct fl_http_request *request) {
     free(deletion);
 }
 
-const struct fl_http_handler fl_api_admin_delete = {
-    .begin = begin_delete, .body = take_body, .finish = finish_delete, .release = release_delete};
+const struct fl_http_handler fl_api_admin_delete = {.begin = begin_delete,
+                                                    .body = take_body,
+                                                    .try_finish = try_finish_delete,
+                                                    .finish = finish_delete,
+                                                    .release = release_delete};

@@ -12,6 +12,7 @@ struct patch {
     const struct fl_record_fields *fields; /* the reader's; NULL until the object was read */
     enum fl_precision precision;
     flowdb_record record; /* what they make, with slices into them */
+    bool whole;           /* the reader has seen the end */
 };
 
 static bool take_record(void *context, const struct fl_record_fields *fields,
@@ -38,10 +39,15 @@ static bool take_body(struct fl_http_request *request, const void *bytes, size_t
     return fl_record_reader_feed(patch->reader, bytes, size, &request->reply);
 }
 
-static void finish_patch(struct fl_http_request *request) {
+static bool read_end(struct fl_http_request *request) {
     struct patch *patch = request->state;
-    if (!fl_record_reader_finish(patch->reader, &request->reply))
-        return;
+    if (!patch->whole)
+        patch->whole = fl_record_reader_finish(patch->reader, &request->reply);
+    return patch->whole;
+}
+
+static bool commit(struct fl_http_request *request, bool tries) {
+    const struct patch *patch = request->state;
     bool has_value = fl_record_fields_has(patch->fields, FL_RECORD_VALUE) ||
                      fl_record_fields_has(patch->fields, FL_RECORD_VALUE_BASE64);
     bool has_expiry = fl_record_fields_has(patch->fields, FL_RECORD_TTL_SECS) ||
@@ -49,16 +55,28 @@ static void finish_patch(struct fl_http_request *request) {
     flowdb_patch changes = {.value = has_value ? &patch->record.value : NULL,
                             .expire_at = has_expiry ? &patch->record.expire_at : NULL};
     flowdb_result updated = {0};
-    flowdb_status status = flowdb_patch_record(fl_api_db(request), patch->record.key,
-                                               patch->record.ts, &changes, &updated);
+    flowdb_status (*write)(flowdb *, flowdb_slice, int64_t, const flowdb_patch *, flowdb_result *) =
+        tries ? flowdb_try_patch_record : flowdb_patch_record;
+    flowdb_status status =
+        write(fl_api_db(request), patch->record.key, patch->record.ts, &changes, &updated);
     if (status == FLOWDB_OK) {
         struct fl_written written = {1, request->body_size, 0};
         fl_counters_add_written(fl_api_of(request)->counters, FL_PROTOCOL_JSON, &written);
         fl_reply_record(request, &updated.records[0]);
-    } else {
+    } else if (status != FLOWDB_WOULD_WAIT) {
         fl_api_fail(request, status);
     }
     flowdb_result_free(&updated);
+    return status != FLOWDB_WOULD_WAIT;
+}
+
+static bool try_finish_patch(struct fl_http_request *request) {
+    return !read_end(request) || commit(request, true);
+}
+
+static void finish_patch(struct fl_http_request *request) {
+    if (read_end(request))
+        commit(request, false);
 }
 
 static void release_patch(struct fl_http_request *request) {
@@ -69,5 +87,8 @@ static void release_patch(struct fl_http_request *request) {
     free(patch);
 }
 
-const struct fl_http_handler fl_api_patch_record = {
-    .begin = begin_patch, .body = take_body, .finish = finish_patch, .release = release_patch};
+const struct fl_http_handler fl_api_patch_record = {.begin = begin_patch,
+                                                    .body = take_body,
+                                                    .try_finish = try_finish_patch,
+                                                    .finish = finish_patch,
+                                                    .release = release_patch};

@@ -13,6 +13,7 @@ struct write {
     flowdb_batch *batch;
     struct fl_record_reader *reader;
     struct fl_tally tally;
+    bool whole; /* the reader has seen the end */
 };
 
 static bool take_record(void *context, const struct fl_record_fields *fields,
@@ -54,16 +55,30 @@ static bool take_body(struct fl_http_request *request, const void *bytes, size_t
     return fl_record_reader_feed(write->reader, bytes, size, &request->reply);
 }
 
-static void finish_write(struct fl_http_request *request) {
+static bool read_end(struct fl_http_request *request) {
     struct write *write = request->state;
-    if (!fl_record_reader_finish(write->reader, &request->reply))
-        return;
-    flowdb_status status = flowdb_write_batch_owned(fl_api_db(request), write->batch);
-    write->batch = NULL;
+    if (!write->whole)
+        write->whole = fl_record_reader_finish(write->reader, &request->reply);
+    return write->whole;
+}
+
+static bool commit(struct fl_http_request *request, bool tries) {
+    struct write *write = request->state;
+    flowdb_status status = fl_api_commit(request, &write->batch, tries);
     if (status == FLOWDB_OK)
         fl_tally_reply(&write->tally, request, FL_PROTOCOL_JSON);
-    else
+    else if (status != FLOWDB_WOULD_WAIT)
         fl_api_fail(request, status);
+    return status != FLOWDB_WOULD_WAIT;
+}
+
+static bool try_finish_write(struct fl_http_request *request) {
+    return !read_end(request) || commit(request, true);
+}
+
+static void finish_write(struct fl_http_request *request) {
+    if (read_end(request))
+        commit(request, false);
 }
 
 static void release_write(struct fl_http_request *request) {
@@ -77,6 +92,7 @@ static void release_write(struct fl_http_request *request) {
 
 const struct fl_http_handler fl_api_write = {.begin = begin_write,
                                              .body = take_body,
+                                             .try_finish = try_finish_write,
                                              .finish = finish_write,
                                              .release = release_write,
                                              .slow_from = FL_API_LARGE_WRITE};

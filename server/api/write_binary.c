@@ -125,18 +125,26 @@ static bool take_body(struct fl_http_request *request, const void *bytes, size_t
     return !write->rest.failed || fl_http_reply_fail(&request->reply, 500, "out of memory");
 }
 
-static void finish_write(struct fl_http_request *request) {
+static bool commit(struct fl_http_request *request, bool tries) {
     struct write *write = request->state;
     if (write->left > 0 || write->rest.size > 0 || write->frames == 0) {
         refuse(request, "the body ends in the middle of a frame");
-        return;
+        return true;
     }
-    flowdb_status status = flowdb_write_batch_owned(fl_api_db(request), write->batch);
-    write->batch = NULL;
+    flowdb_status status = fl_api_commit(request, &write->batch, tries);
     if (status == FLOWDB_OK)
         fl_tally_reply(&write->tally, request, FL_PROTOCOL_BINARY);
-    else
+    else if (status != FLOWDB_WOULD_WAIT)
         fl_api_fail(request, status);
+    return status != FLOWDB_WOULD_WAIT;
+}
+
+static bool try_finish_write(struct fl_http_request *request) {
+    return commit(request, true);
+}
+
+static void finish_write(struct fl_http_request *request) {
+    commit(request, false);
 }
 
 static void release_write(struct fl_http_request *request) {
@@ -150,6 +158,7 @@ static void release_write(struct fl_http_request *request) {
 
 const struct fl_http_handler fl_api_write_binary = {.begin = begin_write,
                                                     .body = take_body,
+                                                    .try_finish = try_finish_write,
                                                     .finish = finish_write,
                                                     .release = release_write,
                                                     .slow_from = FL_API_LARGE_WRITE};

@@ -1,6 +1,7 @@
 #include "http/exchange.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,12 +17,20 @@
  */
 #define DISCARD_MAX ((uint64_t)1 << 20)
 
+#define SLOW_MAX 4
+/*
+ * Writes that wait, wait for the same: for a sync, which they share, or for room. With more threads a
+ * sync has more of them. What has no thread waits for one in its connection, of which there are so many.
+ */
+#define WAITING_THREADS_MAX 32
+
 struct exchange {
     struct fl_http_request request;
     struct fl_http_exchanges *all;
     uint64_t held; /* its share of all->held */
     struct MHD_Connection *connection;
-    atomic_bool worked; /* a slow handler has filled the reply */
+    struct fl_http_job job;
+    atomic_bool worked; /* another thread has filled the reply */
     uint64_t body_received;
     int64_t started_us;       /* on the clock of meters.h */
     unsigned method;          /* FL_HTTP_…, 0 for any other */
@@ -248,48 +257,54 @@ static enum MHD_Result take_body(struct exchange *exchange, const char *body, si
     return MHD_YES;
 }
 
-static void finish(struct exchange *exchange) {
+/* What of a coded body only its end tells. */
+static bool is_whole(struct exchange *exchange) {
     struct fl_http_request *request = &exchange->request;
     bool has_body = exchange->body_received > 0 && request->route->handler->body != NULL;
-    if (exchange->gunzip != NULL && has_body && !fl_gunzip_complete(exchange->gunzip))
-        fl_http_reply_fail(&request->reply, 400, "the body's gzip coding ends early");
-    else
-        request->route->handler->finish(request);
+    return exchange->gunzip == NULL || !has_body || fl_gunzip_complete(exchange->gunzip) ||
+           fl_http_reply_fail(&request->reply, 400, "the body's gzip coding ends early");
 }
 
-/* A slow handler, in a worker. Once the connection goes on, its thread may free the exchange. */
-static void work(void *context) {
-    struct exchange *exchange = context;
+/* In another thread. Once the connection goes on, its own may free the exchange. */
+static void work(struct fl_http_job *job) {
+    struct exchange *exchange = (struct exchange *)((char *)job - offsetof(struct exchange, job));
     struct MHD_Connection *connection = exchange->connection;
-    finish(exchange);
+    exchange->request.route->handler->finish(&exchange->request);
     atomic_store(&exchange->worked, true);
     MHD_resume_connection(connection);
 }
 
-/* True where the handler runs in a worker, after which libmicrohttpd calls for the same exchange again;
-   false where the reply is there. */
-static bool finish_elsewhere(struct fl_http_exchanges *exchanges, struct exchange *exchange) {
-    struct fl_http_request *request = &exchange->request;
-    const struct fl_http_handler *handler = request->route->handler;
-    bool large = handler->slow_from > 0 && request->body_size >= handler->slow_from;
-    bool claimed = (handler->slow || large) && fl_http_workers_claim(&exchanges->workers);
-    if (!handler->slow && !claimed) {
-        finish(exchange);
-        return false;
-    }
-    if (!claimed) {
-        request->reply.retry_after_secs = 1;
-        return fl_http_reply_fail(&request->reply, 503,
-                                  "%d requests that take long are being worked on already",
-                                  FL_HTTP_WORKERS_MAX);
-    }
+/* After it libmicrohttpd calls for the same exchange again. */
+static void finish_elsewhere(struct exchange *exchange, struct fl_http_workers *workers) {
+    struct fl_http_reply *reply = &exchange->request.reply;
+    exchange->job.run = work;
     MHD_suspend_connection(exchange->connection);
-    if (fl_http_workers_begin(&exchanges->workers, work, exchange))
-        return true;
-    fl_http_reply_fail(&request->reply, 500, "out of memory");
+    if (fl_http_workers_give(workers, &exchange->job))
+        return;
+    reply->retry_after_secs = 1;
+    fl_http_reply_fail(reply, 503, "%u requests that take long are being worked on already",
+                       workers->threads_max);
     atomic_store(&exchange->worked, true);
     MHD_resume_connection(exchange->connection);
-    return true;
+}
+
+/* True where the reply is there; false where it will be, once another thread is done. */
+static bool finish(struct fl_http_exchanges *exchanges, struct exchange *exchange) {
+    struct fl_http_request *request = &exchange->request;
+    const struct fl_http_handler *handler = request->route->handler;
+    if (!is_whole(exchange))
+        return true;
+    bool large = handler->slow_from > 0 && request->body_size >= handler->slow_from;
+    if (handler->slow) {
+        finish_elsewhere(exchange, &exchanges->slow);
+    } else if (large || (handler->try_finish != NULL && !handler->try_finish(request))) {
+        finish_elsewhere(exchange, &exchanges->waiting);
+    } else {
+        if (handler->try_finish == NULL)
+            handler->finish(request);
+        return true;
+    }
+    return false;
 }
 
 enum MHD_Result fl_http_exchange_advance(void *context, struct MHD_Connection *connection,
@@ -308,8 +323,7 @@ enum MHD_Result fl_http_exchange_advance(void *context, struct MHD_Connection *c
         return take_body(exchange, body, size);
     }
     fl_http_connection_enter(connection, FL_HTTP_ANSWERED);
-    if (!exchange->refused && !atomic_load(&exchange->worked) &&
-        finish_elsewhere(exchanges, exchange))
+    if (!exchange->refused && !atomic_load(&exchange->worked) && !finish(exchanges, exchange))
         return MHD_YES;
     return send_reply(exchanges, exchange, connection);
 }
@@ -376,4 +390,28 @@ size_t fl_http_exchange_keep_escapes(void *context, struct MHD_Connection *conne
     (void)context;
     (void)connection;
     return strlen(text);
+}
+
+/* ----------------------------------------------------------------------------------- lifetime -- */
+
+bool fl_http_exchanges_init(struct fl_http_exchanges *exchanges,
+                            const struct fl_http_service *service) {
+    exchanges->service = *service;
+    if (!fl_http_workers_init(&exchanges->slow, "flowdb-slow", SLOW_MAX, 0))
+        return false;
+    if (fl_http_workers_init(&exchanges->waiting, "flowdb-waiting", WAITING_THREADS_MAX,
+                             service->limits.max_connections))
+        return true;
+    fl_http_workers_deinit(&exchanges->slow);
+    return false;
+}
+
+void fl_http_exchanges_deinit(struct fl_http_exchanges *exchanges) {
+    fl_http_workers_deinit(&exchanges->waiting);
+    fl_http_workers_deinit(&exchanges->slow);
+}
+
+void fl_http_exchanges_end(struct fl_http_exchanges *exchanges) {
+    fl_http_workers_end(&exchanges->slow);
+    fl_http_workers_end(&exchanges->waiting);
 }

@@ -11,13 +11,21 @@
 /* What the callbacks below get as their context. */
 struct fl_http_exchanges {
     struct fl_http_service service;
-    struct fl_http_workers workers;
-    atomic_uint active;   /* requests between their headers and the end of their answer */
-    atomic_bool draining; /* answers end their connection */
-    int idle_event;       /* an eventfd: written when `active` falls to 0 while draining */
-    uint64_t held_max;    /* how much of their bodies requests may hold together; constant */
+    struct fl_http_workers slow;    /* what takes long by its nature */
+    struct fl_http_workers waiting; /* writes that have to wait */
+    atomic_uint active;             /* requests between their headers and the end of their answer */
+    atomic_bool draining;           /* answers end their connection */
+    int idle_event;    /* an eventfd: written when `active` falls to 0 while draining */
+    uint64_t held_max; /* how much of their bodies requests may hold together; constant */
     _Atomic uint64_t held;
 };
+
+/* What is not about requests under way is left as it is, the service's copy is made. */
+bool fl_http_exchanges_init(struct fl_http_exchanges *exchanges,
+                            const struct fl_http_service *service);
+void fl_http_exchanges_deinit(struct fl_http_exchanges *exchanges);
+/* Nothing is given to other threads any more; returns once these are done. */
+void fl_http_exchanges_end(struct fl_http_exchanges *exchanges);
 
 /* An MHD_AccessHandlerCallback. */
 enum MHD_Result fl_http_exchange_advance(void *context, struct MHD_Connection *connection,

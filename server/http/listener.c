@@ -103,9 +103,9 @@ bool fl_http_listener_start(struct fl_http_address *address, const struct fl_htt
                             char *reason, size_t reason_size) {
     struct fl_http_listener *made = calloc(1, sizeof *made);
     int listen_fd = -1;
-    bool fine = made != NULL && fl_http_workers_init(&made->exchanges.workers);
+    bool fine = made != NULL && fl_http_exchanges_init(&made->exchanges, service);
     if (fine && !start_watching(&made->connections, service)) {
-        fl_http_workers_deinit(&made->exchanges.workers);
+        fl_http_exchanges_deinit(&made->exchanges);
         fine = false;
     }
     if (!fine) {
@@ -114,7 +114,6 @@ bool fl_http_listener_start(struct fl_http_address *address, const struct fl_htt
         return false;
     }
     made->listen_fd = -1;
-    made->exchanges.service = *service;
     made->exchanges.held_max = thread_count(&service->limits) * service->limits.max_body_bytes;
     made->exchanges.idle_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct fl_http_address bound = *address;
@@ -156,12 +155,12 @@ void fl_http_listener_stop(struct fl_http_listener *listener) {
     if (listener == NULL)
         return;
     if (listener->daemon != NULL) {
-        fl_http_workers_wait(&listener->exchanges.workers);
+        fl_http_exchanges_end(&listener->exchanges);
         fl_http_connections_end(&listener->connections);
         MHD_stop_daemon(listener->daemon);
     }
     fl_http_connections_stop(&listener->connections);
-    fl_http_workers_deinit(&listener->exchanges.workers);
+    fl_http_exchanges_deinit(&listener->exchanges);
     if (listener->exchanges.idle_event >= 0)
         close(listener->exchanges.idle_event);
     free(listener);

@@ -6,9 +6,11 @@
  *     begin    the headers are in and the parameters are checked. False: the reply says why
  *     body     each piece as it arrives. False: the reply says why, and the rest is discarded
  *     finish   the request is whole: fills the reply. Not called after a false
+ *     try_finish, where it is not NULL, comes before that. True: the reply is filled, `finish` is not
+ *              called; false: it would have to wait, and `finish`, which may, is called in another thread
  *     release  frees request->state, always, if begin was called
  *
- * `begin`, `body` and `release` may be NULL; without `body` what arrives is discarded.
+ * `begin`, `body`, `try_finish` and `release` may be NULL; without `body` what arrives is discarded.
  */
 #ifndef FL_HTTP_REQUEST_H
 #define FL_HTTP_REQUEST_H
@@ -35,11 +37,11 @@ struct fl_http_request;
 struct fl_http_handler {
     bool (*begin)(struct fl_http_request *request);
     bool (*body)(struct fl_http_request *request, const void *bytes, size_t size);
+    bool (*try_finish)(struct fl_http_request *request);
     void (*finish)(struct fl_http_request *request);
     void (*release)(struct fl_http_request *request);
-    bool slow; /* `finish` may take long, and is called in a thread of its own */
-    /* The same from so many bytes of body on, as long as there is such a thread; 0: never. */
-    uint64_t slow_from;
+    bool slow;          /* `finish` may take long, and is called in a thread of its own */
+    uint64_t slow_from; /* from so many bytes of body on `try_finish` is not even tried; 0: never */
 };
 
 struct fl_http_route {

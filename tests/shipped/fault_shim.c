@@ -9,6 +9,7 @@
  * The test writes `fail_at`, `error`, `persistent` and `kinds` there, before the program starts or while
  * it runs. With `gate` it asks for the next call of a kind to wait: the call opens the FIFO to read,
  * which makes the test's opening it to write a rendezvous, and goes on once the test has closed it.
+ * With `hold` all calls of some kinds wait, as those to a disk that hangs, until it is taken back.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -23,6 +24,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { DESCRIPTORS = 4096 };
@@ -38,6 +40,8 @@ struct counters {
     _Atomic uint32_t kinds;          /* those that may fail, by their bits; 0: all */
     _Atomic uint32_t gate;           /* the kind whose next call waits, and one; 0: none */
     _Atomic uint64_t of_kind[CALLS]; /* calls of each kind */
+    _Atomic uint32_t hold;           /* the kinds that wait, by their bits */
+    _Atomic uint32_t held;           /* calls that do now */
 };
 
 static struct counters *counters;
@@ -86,9 +90,21 @@ static void wait_at_gate(enum call call) {
     REAL(close)(descriptor);
 }
 
+/* Looks again and again: a mapped file is all that the test's language shares. */
+static void wait_while_held(enum call call) {
+    const struct timespec pause = {.tv_nsec = 1000000};
+    if ((atomic_load(&counters->hold) >> call & 1) == 0)
+        return;
+    atomic_fetch_add(&counters->held, 1);
+    while ((atomic_load(&counters->hold) >> call & 1) != 0)
+        nanosleep(&pause, NULL);
+    atomic_fetch_sub(&counters->held, 1);
+}
+
 /* Counts a call; true where it is to fail, with errno set. */
 static bool fails(enum call call) {
     wait_at_gate(call);
+    wait_while_held(call);
     uint64_t number = atomic_fetch_add(&counters->calls, 1) + 1;
     uint64_t at = atomic_load(&counters->fail_at);
     atomic_fetch_add(&counters->of_kind[call], 1);

@@ -12,8 +12,9 @@ from harness import ServerTest  # noqa: E402
 
 SHIM = os.environ["FLOWDB_FAULT_SHIM"]
 KINDS = ["open", "read", "write", "sync", "truncate", "allocate", "rename", "unlink", "link", "mkdir"]
-LAYOUT = struct.Struct("<QQIIQII" + "Q" * len(KINDS))
-GATE_AT = LAYOUT.size - 8 * len(KINDS) - 4
+LAYOUT = struct.Struct("<QQIIQII" + "Q" * len(KINDS) + "II")
+GATE_AT = LAYOUT.size - 8 * len(KINDS) - 12
+HOLD_AT = LAYOUT.size - 8
 
 
 class Counters:
@@ -29,7 +30,7 @@ class Counters:
     def arm(self, fail_at, error, persistent, kinds=()):
         """The call `fail_at`, counted from now, fails; only those of `kinds` may, where there are any."""
         bits = sum(1 << KINDS.index(kind) for kind in kinds)
-        self.memory[:] = LAYOUT.pack(0, fail_at, error, persistent, 0, bits, 0, *([0] * len(KINDS)))
+        self.memory[:] = LAYOUT.pack(0, fail_at, error, persistent, 0, bits, 0, *([0] * len(KINDS)), 0, 0)
 
     def disarm(self):
         self.arm(0, 0, 0)
@@ -37,9 +38,17 @@ class Counters:
     def gate(self, kind):
         self.memory[GATE_AT:GATE_AT + 4] = struct.pack("<I", KINDS.index(kind) + 1)
 
+    def hold(self, *kinds):
+        """All calls of these kinds wait from now on; of none, those that do go on."""
+        bits = sum(1 << KINDS.index(kind) for kind in kinds)
+        self.memory[HOLD_AT:HOLD_AT + 4] = struct.pack("<I", bits)
+
+    def held(self):
+        return struct.unpack("<I", self.memory[HOLD_AT + 4:])[0]
+
     def read(self):
         calls, _, _, _, failed, _, _, *kinds = LAYOUT.unpack(self.memory[:])
-        return calls, failed, dict(zip(KINDS, kinds))
+        return calls, failed, dict(zip(KINDS, kinds[:-2]))
 
 
 class ShimTest(ServerTest):

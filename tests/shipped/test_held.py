@@ -1,10 +1,14 @@
 """The server as it ships, with a call to the system that does not return: who waits for it, and who not."""
 
+import contextlib
 import os
 import select
+import socket
+import time
 import unittest
 
 from shim import ShimTest
+from harness import DEADLINE, frame, record_bytes
 
 
 class Configured(ShimTest):
@@ -54,6 +58,122 @@ class Held(Configured):
                 self.assertIsNone(self.server.process.poll())
             self.assertEqual(slow.read_response("POST").status, 200)
         self.assertEqual(self.server.wait(), 0)
+
+
+class HeldDisk(ShimTest):
+    """Writes on many more connections than there are threads, all of which wait for the disk."""
+
+    WRITERS = 48
+
+    def start_with(self, text):
+        path = os.path.join(self.folder, "flowdb.toml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        self.start_shimmed("--config", path)
+        self.addCleanup(self.counters.hold)
+        self.write({"key": "first", "ts": 1, "value": "v"}, {"key": "first", "ts": 2, "value": "v"})
+
+    @contextlib.contextmanager
+    def writers(self, size=1):
+        """Connections with a write on each, and one of every other kind of it."""
+        with contextlib.ExitStack() as stack:
+            connections = [stack.enter_context(self.connect()) for _ in range(self.WRITERS + 4)]
+            for number, connection in enumerate(connections[4:]):
+                connection.send_request("POST", "/write", b'{"records":[{"key":"w%d","ts":1,"value":"%b"}]}'
+                                        % (number, b"x" * size))
+            connections[0].send_request("POST", "/write/binary", frame(record_bytes(b"binary", 1, b"v")))
+            connections[1].send_request("PATCH", "/record", b'{"key":"first","ts":1,"value":"patched"}')
+            connections[2].send_request("DELETE", "/record?key=first&ts=2")
+            connections[3].send_request("DELETE", "/range?prefix=nothing")
+            yield connections
+
+    def wait_for_held(self):
+        until = time.monotonic() + DEADLINE
+        while self.counters.held() == 0:
+            self.assertLess(time.monotonic(), until, "nothing was held")
+
+    def assert_others_are_answered(self):
+        for _ in range(10):
+            began = time.monotonic()
+            self.assert_alive()
+            with self.server.connect() as other:
+                self.assertGreaterEqual(other.request("GET", "/query?prefix=first").json["count"], 1)
+                self.assertEqual(other.request("GET", "/metrics").status, 200)
+            self.assertLess(time.monotonic() - began, 1)
+
+    def assert_all_is_written(self, connections, size=1):
+        for connection in connections:
+            response = connection.read_response()
+            self.assertEqual(response.status, 200, response.body)
+        sizes = {(key, ts): len(value) for key, ts, _, value in self.query()}
+        expected = {(b"w%d" % number, 1): size for number in range(self.WRITERS)}
+        expected |= {(b"binary", 1): 1, (b"first", 1): len("patched")}
+        self.assertEqual(sizes, expected)
+
+    def test_writes_that_wait_for_a_sync_keep_nobody_waiting(self):
+        self.start_with('http_threads = 1\n[engine]\nwal_sync = "always"\n')
+        self.counters.hold("sync")
+        with self.writers() as connections:
+            self.wait_for_held()
+            self.assert_others_are_answered()
+            waiting = [connection.socket for connection in connections]
+            self.assertEqual(select.select(waiting, [], [], 0)[0], [])
+            self.counters.hold()
+            self.assert_all_is_written(connections)
+
+    def test_nor_do_those_that_wait_for_memory(self):
+        self.start_with("http_threads = 1\n[engine]\nmemtable_size_mb = 1\nmax_frozen_memtables = 1\n")
+        self.counters.hold("open")
+        with self.writers(60000) as connections:
+            self.wait_for_held()
+            self.assert_others_are_answered()
+            self.counters.hold()
+            self.assert_all_is_written(connections, 60000)
+
+    def test_nor_those_behind_one_that_the_disk_keeps(self):
+        """It came upon one of two threads unawares, and that one stays; the other goes on."""
+        self.start_with("http_threads = 2\n")
+        self.counters.hold("write")
+        with self.connect() as unawares:
+            unawares.send_request("DELETE", "/record?key=absent&ts=1")
+            self.wait_for_held()
+            with self.writers() as connections:
+                self.assert_others_are_answered()
+                self.counters.hold()
+                self.assert_all_is_written(connections)
+            self.assertEqual(unawares.read_response().status, 200)
+
+    def test_datagrams_wait_too(self):
+        self.start_with("")
+        self.counters.hold("write")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for ts in range(20):
+                sender.sendto(frame(record_bytes(b"u", ts, b"v")), (self.server.host, self.server.udp_port))
+            self.wait_for_held()
+            self.assert_others_are_answered()
+            self.counters.hold()
+            until = time.monotonic() + DEADLINE
+            while len(self.query(prefix="u")) < 20:
+                self.assertLess(time.monotonic(), until)
+        self.assertEqual(self.request("GET", "/stats").json["udp_packets_dropped"], 0)
+
+    def test_a_stop_waits_until_all_are_written(self):
+        self.start_with('http_threads = 1\n[engine]\nwal_sync = "always"\n')
+        self.counters.hold("sync")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender, self.writers() as connections:
+            sender.sendto(frame(record_bytes(b"u", 1, b"v")), (self.server.host, self.server.udp_port))
+            self.wait_for_held()
+            self.assert_others_are_answered()
+            self.server.signal(15)
+            self.server.wait_for_line('msg="stopping"')
+            self.assertIsNone(self.server.process.poll())
+            self.counters.hold()
+            for connection in connections:
+                self.assertEqual(connection.read_response().status, 200)
+        self.assertEqual(self.server.wait(), 0)
+        self.start()
+        self.assertEqual(len(self.query(prefix="w")), self.WRITERS)
+        self.assertEqual(len(self.query(prefix="u")), 1)
 
 
 class SlowReads(Configured):

@@ -254,7 +254,7 @@ int LLVMFuzzerInitialize(int *count, char ***words) {
     service->limits.max_key_bytes = KEY_MAX;
     service->limits.max_value_bytes = VALUE_MAX;
     server.exchanges.held_max = BODY_MAX;
-    expect(fl_http_workers_init(&server.exchanges.workers));
+    expect(fl_http_exchanges_init(&server.exchanges, service));
     expect(server.api.live != NULL && server.api.rates != NULL);
     expect(server.api.counters != NULL && server.api.running != NULL && service->meters != NULL);
     check_set_up();

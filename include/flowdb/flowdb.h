@@ -537,7 +537,10 @@ typedef struct flowdb_stats {
     /* --- latencies in microseconds */
     uint64_t write_latency_p50_us, write_latency_p90_us,
         write_latency_p99_us; /* calls that write */
-    uint64_t query_latency_p50_us, query_latency_p90_us, query_latency_p99_us; /* flowdb_query */
+    uint64_t query_latency_p50_us, query_latency_p90_us,
+        query_latency_p99_us; /* flowdb_query; and scans, from flowdb_scan to the end that
+                                 is met, or to flowdb_iterator_destroy, with what the caller does
+                                 between the records */
     uint64_t flush_latency_p50_us, flush_latency_p90_us, flush_latency_p99_us; /* of one memtable */
     uint64_t uptime_secs;                                                      /* since opening */
 

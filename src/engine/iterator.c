@@ -19,6 +19,7 @@ struct flowdb_iterator {
     size_t limit; /* SIZE_MAX where there is none */
     size_t returned;
     size_t counted; /* of those, how many are in the statistics */
+    struct fl_timing timing;
     /* Rows behind the record at hand that were taken from the scan and are not returned yet. */
     struct fl_stretch stretch;
     size_t taken;
@@ -131,13 +132,14 @@ flowdb_status flowdb_scan(flowdb *db, const flowdb_range *range, const flowdb_re
     if (iterator == NULL)
         return fl_fail_memory("an iterator", sizeof *iterator);
     fl_buffer_init(&iterator->key, db->env.alloc);
+    struct fl_timing timing = fl_stats_begin_scan(&db->stats, db->env.clock);
     flowdb_status status = init_scan(db, range, options, &iterator->scan, &iterator->limit);
     if (status != FLOWDB_OK) {
         fl_release(db->env.alloc, iterator);
         return status;
     }
     atomic_fetch_add(&db->iterators, 1);
-    fl_counters_add(&db->stats.counters, FL_COUNT_SCANS, 1);
+    iterator->timing = timing;
     *out = iterator;
     return FLOWDB_OK;
 }
@@ -151,11 +153,18 @@ static void count_returned(flowdb_iterator *iterator) {
     iterator->counted = iterator->returned;
 }
 
+/* At the last record, or where the caller wants no more of them. */
+static void end_timing(flowdb_iterator *iterator) {
+    flowdb *db = iterator->scan.db;
+    fl_stats_end_scan(&db->stats, db->env.clock, &iterator->timing);
+}
+
 void flowdb_iterator_destroy(flowdb_iterator *iterator) {
     if (iterator == NULL)
         return;
     flowdb *db = iterator->scan.db;
     const struct fl_alloc *alloc = db->env.alloc;
+    end_timing(iterator);
     count_returned(iterator);
     fl_scan_deinit(&iterator->scan);
     fl_buffer_deinit(&iterator->key);
@@ -223,6 +232,7 @@ static flowdb_status hand_out(flowdb_iterator *iterator, flowdb_record *record) 
     const struct fl_row *row = iterator->row;
     iterator->step = STEP_NEXT;
     if (row == NULL) {
+        end_timing(iterator);
         count_returned(iterator);
         return FLOWDB_DONE;
     }

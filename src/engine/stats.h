@@ -65,19 +65,25 @@ static inline void fl_line_set(struct fl_counter_line *line, unsigned which, uin
     atomic_store_explicit(&line->values[which], value, memory_order_relaxed);
 }
 
-static inline struct fl_timing fl_stats_begin(struct fl_stats *stats, const struct fl_clock *clock,
-                                              enum fl_call call) {
-    struct fl_counter_line *line = fl_counters_line(&stats->counters);
-    if (line == NULL)
-        return fl_stats_begin_shared(stats, clock, call);
+/* Is this call of the line's thread one that is timed? It is not counted. */
+static inline struct fl_timing fl_stats_sample(struct fl_counter_line *line,
+                                               const struct fl_clock *clock, enum fl_call call) {
     struct fl_timing timing = {.line = line, .begun_ns = -1};
-    fl_line_set(line, FL_COUNT_CALLS + call, fl_line_get(line, FL_COUNT_CALLS + call) + 1);
     uint64_t passes = fl_line_get(line, FL_COUNT_PASSES + call);
     if ((uint32_t)passes > 0)
         fl_line_set(line, FL_COUNT_PASSES + call, passes - 1);
     else
         timing.begun_ns = fl_clock_monotonic_ns(clock);
     return timing;
+}
+
+static inline struct fl_timing fl_stats_begin(struct fl_stats *stats, const struct fl_clock *clock,
+                                              enum fl_call call) {
+    struct fl_counter_line *line = fl_counters_line(&stats->counters);
+    if (line == NULL)
+        return fl_stats_begin_shared(stats, clock, call);
+    fl_line_set(line, FL_COUNT_CALLS + call, fl_line_get(line, FL_COUNT_CALLS + call) + 1);
+    return fl_stats_sample(line, clock, call);
 }
 
 static inline void fl_stats_end(struct fl_stats *stats, const struct fl_clock *clock,
@@ -108,6 +114,12 @@ static inline void fl_stats_read(struct fl_stats *stats, const struct fl_timing 
     else
         fl_counters_add(&stats->counters, FL_COUNT_RECORDS_READ, records);
 }
+
+/* A scan, counted as such and timed among the queries; it may end in another thread. */
+struct fl_timing fl_stats_begin_scan(struct fl_stats *stats, const struct fl_clock *clock);
+/* Ends it once; later calls do nothing. */
+void fl_stats_end_scan(struct fl_stats *stats, const struct fl_clock *clock,
+                       struct fl_timing *timing);
 
 /* For what is written under a lock and read without. */
 static inline void fl_stats_add(_Atomic uint64_t *counter, uint64_t n) {

@@ -52,7 +52,7 @@ static const flowdb_stats_field fields[] = {
     RATIO(compression_ratio, "compression_ratio",
           "Bytes of keys and values in tables for each byte of their files."),
     PERCENTILES(write_latency, us, "writing calls"),
-    PERCENTILES(query_latency, us, "queries"),
+    PERCENTILES(query_latency, us, "queries and scans"),
     PERCENTILES(flush_latency, us, "flushes"),
     GAUGE(uptime_secs, "uptime_seconds", "Seconds since the database was opened."),
 

@@ -81,6 +81,7 @@ class Figures(Observing):
         self.assertEqual(metrics["flowdb_http_requests_total"], 9)
         self.assertEqual(metrics["flowdb_http_requests_rejected_total"], 4)
         self.assertEqual(metrics["flowdb_http_requests_active"], 1)
+        self.assertGreaterEqual(metrics["flowdb_query_latency_seconds_count"], 1)
         latency = "flowdb_http_request_duration_seconds"
         self.assertEqual(metrics[f'{latency}_count{{path="/record"}}'], 2)
         self.assertEqual(metrics[f'{latency}_bucket{{path="/record",le="+Inf"}}'], 2)

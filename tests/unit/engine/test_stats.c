@@ -419,6 +419,66 @@ static void fast_calls_are_timed_now_and_then_and_slow_ones_always(void **state)
     engine->fault.hook = NULL;
 }
 
+static uint64_t queries_timed(struct engine *engine, uint64_t *sum_ns) {
+    struct fl_histogram_counts counts;
+    fl_histogram_read(&engine->db->stats.calls[FL_CALL_QUERY], &counts);
+    *sum_ns = counts.sum;
+    return counts.count;
+}
+
+static flowdb_iterator *begin_scan(struct engine *engine) {
+    flowdb_range all = flowdb_range_all();
+    flowdb_iterator *iterator = NULL;
+    engine_assert_ok(flowdb_scan(engine->db, &all, NULL, &iterator));
+    return iterator;
+}
+
+static void *end_scan(void *iterator) {
+    flowdb_iterator_destroy(iterator);
+    return NULL;
+}
+
+/* Slow ones, each of which is timed. */
+static void scans_are_timed_from_begin_to_end(void **state) {
+    struct engine *engine = *state;
+    flowdb_record record;
+    uint64_t sum_ns;
+    engine_open(engine);
+    engine_put(engine, "a", 1, "x");
+    flowdb_iterator *iterator = begin_scan(engine);
+    atomic_fetch_add(&engine->clock.monotonic_us, 1000);
+    engine_assert_ok(flowdb_iterator_next(iterator, &record));
+    assert_int_equal(queries_timed(engine, &sum_ns), 0);
+    assert_int_equal(flowdb_iterator_next(iterator, &record), FLOWDB_DONE);
+    assert_int_equal(queries_timed(engine, &sum_ns), 1);
+    assert_int_equal(sum_ns, 1000000);
+    /* Once. */
+    atomic_fetch_add(&engine->clock.monotonic_us, 7000);
+    engine_assert_ok(flowdb_iterator_seek(iterator, flowdb_str("a"), 0));
+    engine_assert_ok(flowdb_iterator_next(iterator, &record));
+    assert_int_equal(flowdb_iterator_next(iterator, &record), FLOWDB_DONE);
+    flowdb_iterator_destroy(iterator);
+    assert_int_equal(queries_timed(engine, &sum_ns), 1);
+    /* One that is left before its end. */
+    iterator = begin_scan(engine);
+    atomic_fetch_add(&engine->clock.monotonic_us, 3000);
+    flowdb_iterator_destroy(iterator);
+    assert_int_equal(queries_timed(engine, &sum_ns), 2);
+    assert_int_equal(sum_ns, 4000000);
+    /* One that ends elsewhere. */
+    pthread_t thread;
+    iterator = begin_scan(engine);
+    atomic_fetch_add(&engine->clock.monotonic_us, 5000);
+    assert_int_equal(pthread_create(&thread, NULL, end_scan, iterator), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(queries_timed(engine, &sum_ns), 3);
+    assert_int_equal(sum_ns, 9000000);
+    flowdb_stats stats = stats_of(engine);
+    assert_true(near(stats.query_latency_p50_us, 3000));
+    assert_int_equal(stats.total_scan_calls, 3);
+    assert_int_equal(stats.total_query_calls, 0);
+}
+
 /* A thread without a line of counters shares one, and still counts and times. */
 static void threads_without_a_line_are_counted_too(void **state) {
     struct engine *engine = *state;
@@ -499,6 +559,7 @@ int main(void) {
         ENGINE_TEST(failures_are_counted),
         ENGINE_TEST(syncs_and_flushes_are_all_timed),
         ENGINE_TEST(fast_calls_are_timed_now_and_then_and_slow_ones_always),
+        ENGINE_TEST(scans_are_timed_from_begin_to_end),
         ENGINE_TEST(threads_without_a_line_are_counted_too),
         ENGINE_TEST(structs_of_other_sizes_are_filled_as_far_as_they_go),
         ENGINE_TEST(every_field_is_in_the_table),

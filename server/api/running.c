@@ -6,6 +6,10 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "api/ticker.h"
+
+#define LOOK_EVERY_MS 1000
+
 struct fl_running_read {
     struct fl_running *running;
     struct fl_running_read *next, *previous; /* under the registry's lock */
@@ -23,10 +27,8 @@ struct fl_running_read {
 struct fl_running {
     int64_t timeout_ms;
     const struct fl_logger *logger;
-    pthread_t thread;
+    struct fl_ticker *ticker;
     pthread_mutex_t lock; /* of all below; nothing is called with it held but shutdown(2) */
-    pthread_cond_t changed;
-    bool stopping;
     uint64_t last_id;
     struct fl_running_read *first, *last; /* in order of their ids */
     struct fl_running_view slow[FL_RUNNING_SLOW];
@@ -149,42 +151,28 @@ static void stop(struct fl_running_read *read, enum fl_running_end verdict) {
         shutdown(read->socket, SHUT_RDWR);
 }
 
-static void *look_after(void *argument) {
-    struct fl_running *running = argument;
+static void look_after(void *context) {
+    struct fl_running *running = context;
     pthread_mutex_lock(&running->lock);
-    while (!running->stopping) {
-        int64_t now = now_ms();
-        for (struct fl_running_read *read = running->first; read != NULL; read = read->next)
-            if (!atomic_load(&read->in_part) &&
-                (atomic_load(&read->verdict) != FL_RUNNING_GOES_ON ||
-                 now - atomic_load(&read->taken_ms) >= running->timeout_ms))
-                stop(read, FL_RUNNING_TIMED_OUT);
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += 1;
-        pthread_cond_timedwait(&running->changed, &running->lock, &until);
-    }
+    int64_t now = now_ms();
+    for (struct fl_running_read *read = running->first; read != NULL; read = read->next)
+        if (!atomic_load(&read->in_part) &&
+            (atomic_load(&read->verdict) != FL_RUNNING_GOES_ON ||
+             now - atomic_load(&read->taken_ms) >= running->timeout_ms))
+            stop(read, FL_RUNNING_TIMED_OUT);
     pthread_mutex_unlock(&running->lock);
-    return NULL;
 }
 
 struct fl_running *fl_running_create(uint64_t timeout_secs, const struct fl_logger *logger) {
     struct fl_running *running = calloc(1, sizeof *running);
     if (running == NULL)
         return NULL;
-    pthread_condattr_t monotonic;
     running->timeout_ms = (int64_t)timeout_secs * 1000;
     running->logger = logger;
     pthread_mutex_init(&running->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&running->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    if (pthread_create(&running->thread, NULL, look_after, running) == 0) {
-        pthread_setname_np(running->thread, "flowdb-readers");
+    running->ticker = fl_ticker_start("flowdb-readers", LOOK_EVERY_MS, look_after, running);
+    if (running->ticker != NULL)
         return running;
-    }
-    pthread_cond_destroy(&running->changed);
     pthread_mutex_destroy(&running->lock);
     free(running);
     return NULL;
@@ -193,12 +181,7 @@ struct fl_running *fl_running_create(uint64_t timeout_secs, const struct fl_logg
 void fl_running_destroy(struct fl_running *running) {
     if (running == NULL)
         return;
-    pthread_mutex_lock(&running->lock);
-    running->stopping = true;
-    pthread_cond_signal(&running->changed);
-    pthread_mutex_unlock(&running->lock);
-    pthread_join(running->thread, NULL);
-    pthread_cond_destroy(&running->changed);
+    fl_ticker_stop(running->ticker);
     pthread_mutex_destroy(&running->lock);
     free(running);
 }

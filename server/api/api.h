@@ -41,8 +41,10 @@ extern const size_t fl_api_route_count;
 /* The dashboard, and what its files' names follow. */
 #define FL_API_PAGE "/admin"
 #define FL_API_PAGE_FILES "/admin/page/"
+#define FL_API_PAGE_SLASH "/admin/"
 
 extern const struct fl_http_handler fl_api_page;
+extern const struct fl_http_handler fl_api_page_slash;
 extern const struct fl_http_handler fl_api_health;
 extern const struct fl_http_handler fl_api_ready;
 extern const struct fl_http_handler fl_api_stats;

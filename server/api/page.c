@@ -27,3 +27,13 @@ static void finish(struct fl_http_request *request) {
 }
 
 const struct fl_http_handler fl_api_page = {.finish = finish};
+
+/* As many type it. The page's addresses are relative to the one without a slash, and so is this, for a
+   proxy that gives the server a path of its own. */
+static void finish_slash(struct fl_http_request *request) {
+    fl_http_reply_ok(&request->reply, "the page is at /admin");
+    request->reply.status = 308;
+    request->reply.location = "../admin";
+}
+
+const struct fl_http_handler fl_api_page_slash = {.finish = finish_slash};

@@ -35,6 +35,7 @@ const struct fl_http_route fl_api_routes[] = {
     {"/metrics", FL_HTTP_GET, 0, 0, &fl_api_metrics, FL_HTTP_NEEDS_FIGURES},
     {"/openapi.json", FL_HTTP_GET, 0, 0, &fl_api_description, FL_HTTP_NEEDS_KEY},
     {FL_API_PAGE, FL_HTTP_GET, 0, 0, &fl_api_page, FL_HTTP_NEEDS_NOTHING},
+    {FL_API_PAGE_SLASH, FL_HTTP_GET, 0, 0, &fl_api_page_slash, FL_HTTP_NEEDS_NOTHING},
     PAGE_FILE("client.js"),
     PAGE_FILE("dom.js"),
     PAGE_FILE("events.js"),

@@ -178,6 +178,7 @@ static bool add_headers(struct MHD_Response *response, const struct fl_http_answ
         {"Content-Security-Policy", reply->policy != NULL ? reply->policy : NO_CONTENT, true},
         {"Cache-Control", reply->cache != NULL ? reply->cache : "no-store", true},
         {"ETag", reply->etag, reply->etag != NULL},
+        {"Location", reply->location, reply->location != NULL},
         {"WWW-Authenticate", "Bearer", reply->challenge},
         {"Retry-After", retry_after, reply->retry_after_secs > 0},
         {"Allow", reply->allow, reply->allow[0] != '\0'},

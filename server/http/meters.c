@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-const unsigned fl_http_meter_statuses[FL_HTTP_STATUSES] = {200, 201, 204, 206, 304, 400, 401, 403,
-                                                           404, 405, 406, 408, 409, 411, 413, 414,
-                                                           415, 417, 429, 431, 500, 503, 507, 0};
+const unsigned fl_http_meter_statuses[FL_HTTP_STATUSES] = {
+    200, 201, 204, 206, 304, 308, 400, 401, 403, 404, 405, 406, 408,
+    409, 411, 413, 414, 415, 417, 429, 431, 500, 503, 507, 0};
 
 const uint64_t fl_http_meter_bounds_us[FL_HTTP_LATENCY_BUCKETS] = {
     100,    250,    500,     1000,    2500,     10000,     25000,

@@ -13,7 +13,7 @@
 enum {
     /* Methods as labels: those that routes have, in their bits' order, OPTIONS, and any other. */
     FL_HTTP_METHODS = 8,
-    FL_HTTP_STATUSES = 24,
+    FL_HTTP_STATUSES = 25,
     FL_HTTP_LATENCY_BUCKETS = 13 /* the last one is without bound */
 };
 

@@ -53,7 +53,7 @@ bool fl_http_reply_fail(struct fl_http_reply *reply, unsigned status, const char
     make_utf8(message);
     drop_body(reply);
     snprintf(reply->reason, sizeof reply->reason, "%.*s", FL_HTTP_REASON - 1, message);
-    reply->type = reply->policy = reply->cache = reply->etag = NULL;
+    reply->type = reply->policy = reply->cache = reply->etag = reply->location = NULL;
     reply->allow[0] = '\0'; /* what a path takes is not told to those who may not ask */
     reply->status = status;
     write_verdict(reply, false, message);

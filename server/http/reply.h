@@ -38,6 +38,7 @@ struct fl_http_reply {
     const char *policy;          /* Content-Security-Policy; NULL: nothing may be loaded */
     const char *cache;           /* Cache-Control; NULL: no-store */
     const char *etag;            /* NULL: none */
+    const char *location; /* where else it is, relative to what was asked for; NULL: nowhere */
     struct fl_output body;
     struct fl_http_source *source; /* owned; NULL = the body is whole */
 };

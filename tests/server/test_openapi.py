@@ -121,7 +121,7 @@ class Routes(Described):
                     self.assertEqual(set(answer.headers["allow"].split(", ")), described)
 
     def test_what_is_not_described_is_not_there(self):
-        for path in ("/", "/openapi.yaml", "/openapi.json/", "/Query", "/admin/", "/v1/query"):
+        for path in ("/", "/openapi.yaml", "/openapi.json/", "/Query", "/admin//", "/v1/query"):
             self.assert_error(self.request("GET", path, None, WITH_KEY), 404)
 
     def test_each_takes_the_parameters_that_are_described(self):
@@ -164,12 +164,12 @@ class Requests(Described):
                 self.assertEqual(declared - seen, set(), "described, and never seen")
 
     def ask(self, operation):
-        kinds = list(operation.responses[200].get("content", {}))
+        kinds = list(operation.responses.get(200, {}).get("content", {}))
         accepted = self.random.choice([None, *kinds])
         headers = [("Accept", accepted), ("Accept-Encoding", "identity")] if accepted else []
         request = self.make(operation, headers=headers)
         answer = self.send(operation, request)
-        self.assertIn(answer.status, (200, 404), f"{request} -> {answer.body[:200]}")
+        self.assertIn(answer.status, (200, 308, 404), f"{request} -> {answer.body[:200]}")
         if accepted and answer.status == 200 and "format=" not in request[0]:
             kind = answer.headers["content-type"].split(";")[0]
             self.assertTrue(kind == accepted or "{" in operation.path, f"{accepted} -> {kind}")

@@ -36,11 +36,18 @@ class Files(ServerTest):
 
     def test_only_what_is_in_the_folder_is_there(self):
         for target in ("/admin/page/", "/admin/page/none.js", "/admin/page/index.html",
-                       "/admin/page/../page.css", "/admin/page/page.css%00", "/admin/", "/page.css"):
+                       "/admin/page/../page.css", "/admin/page/page.css%00", "/admin//", "/page.css"):
             with self.subTest(target):
                 self.assertEqual(self.request("GET", target).status, 401)
                 response = self.request("GET", target, None, [("X-API-Key", KEY)])
                 self.assert_error(response, 404)
+
+    def test_with_a_slash_it_leads_to_the_page(self):
+        response = self.request("GET", "/admin/")
+        self.assertEqual((response.status, response.headers["location"]), (308, "../admin"))
+        self.assertEqual(response.headers["content-security-policy"],
+                         "default-src 'none'; frame-ancestors 'none'")
+        self.assert_error(self.request("GET", "/admin/?a=1"), 400)
 
     def test_a_browser_is_told_to_load_and_run_nothing_else(self):
         for _, target in self.each():

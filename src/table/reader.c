@@ -306,6 +306,10 @@ flowdb_status fl_table_get(struct fl_table *table, flowdb_slice key, uint64_t ha
                            const struct fl_table_read *read, bool *found, struct fl_row *row,
                            struct fl_table_pin *pin) {
     const struct question question = {.key = key, .hash = hash, .ts = ts};
+    *found = false;
+    /* A series lies in all tables, and its points of some time in one or two. */
+    if (ts < table->properties.min_ts || ts > table->properties.max_ts)
+        return FLOWDB_OK;
     return find(table, &question, read, found, row, pin);
 }
 

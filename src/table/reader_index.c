@@ -264,11 +264,15 @@ static struct fl_memo *make_memo(struct fl_table *table) {
     return memo;
 }
 
-/* One thread makes it: the one whose count reaches the limit. If it cannot, the counting begins
-   anew: memory may come back. */
+/*
+ * One thread makes it: the one whose count reaches the limit. If it cannot, the counting begins anew:
+ * memory may come back. Where there are more blocks than keys, a key goes on for blocks, and where one
+ * of its rows was found says little about another: looking there first would mostly be in vain.
+ */
 struct fl_memo *fl_table_want_memo(struct fl_table *table) {
     struct fl_memo *memo = atomic_load_explicit(&table->memo, memory_order_acquire);
-    if (memo != NULL || table->index.block_count >= FL_MEMO_BLOCKS_MAX)
+    if (memo != NULL || table->index.block_count >= FL_MEMO_BLOCKS_MAX ||
+        table->index.block_count > table->properties.key_count)
         return memo;
     uint64_t limit = table->properties.key_count / MEMO_PART + MEMO_PART;
     if (atomic_fetch_add_explicit(&table->memo_wanted, 1, memory_order_acq_rel) + 1 != limit)

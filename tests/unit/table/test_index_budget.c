@@ -292,15 +292,24 @@ static void filters_go_through_the_cache_too(void **state) {
     check_gets(made->table, &made->rows);
 }
 
-/* A hundred gets are more than a memo for 60 keys waits for. */
+/* More gets than a memo waits for: one in 16 keys, and 16. */
+static void ask_often(struct budgeted *made, const struct fl_row *row) {
+    uint64_t gets = made->table->properties.key_count / 16 + 20;
+    for (uint64_t i = 0; i < gets; i++)
+        reads_of_get(made, row);
+}
+
 static void keys_that_were_found_are_remembered_where_there_is_room(void **state) {
     struct budgeted *made = *state;
     struct seeded dice = seeded_begin(__func__);
+    rows_free(&made->rows);
+    made->rows = (struct rows){0};
+    struct recipe recipe = {.keys = 1500, .rows_per_key = 4, .value_size_max = 20};
+    rows_random(&made->rows, &dice, &recipe);
     build(made, 10);
     for (size_t budget = 0; budget <= 1 << 20; budget += 1 << 20) {
         open_with(made, budget, 1 << 20);
-        for (int i = 0; i < 100; i++)
-            reads_of_get(made, middle_row(made));
+        ask_often(made, middle_row(made));
         assert_true((made->table->memo != NULL) == (budget > 0));
         for (int i = 0; i < 3; i++)
             check_all(made, &dice);
@@ -309,8 +318,37 @@ static void keys_that_were_found_are_remembered_where_there_is_room(void **state
     }
     /* Nor is one made where blocks are not cached. */
     open_with(made, 1 << 20, 0);
-    for (int i = 0; i < 100; i++)
-        reads_of_get(made, middle_row(made));
+    ask_often(made, middle_row(made));
+    assert_null(made->table->memo);
+}
+
+/* Not even a filter that is not in memory. */
+static void a_time_outside_of_the_table_is_looked_for_nowhere(void **state) {
+    struct budgeted *made = *state;
+    build(made, 10);
+    open_with(made, 0, 1 << 20);
+    const struct fl_table_properties *properties = fl_table_properties(made->table);
+    struct fl_row row = *middle_row(made);
+    bool found = true;
+    uint64_t before = reads(made);
+    row.ts = properties->max_ts + 1;
+    assert_int_equal(get_row(made, &row, &found), FLOWDB_OK);
+    assert_false(found);
+    row.ts = properties->min_ts - 1;
+    assert_int_equal(get_row(made, &row, &found), FLOWDB_OK);
+    assert_false(found);
+    assert_int_equal(reads(made), before);
+    row.ts = properties->max_ts;
+    assert_int_equal(get_row(made, &row, &found), FLOWDB_OK);
+    assert_true(reads(made) > before);
+}
+
+static void keys_that_go_on_for_blocks_are_not_remembered(void **state) {
+    struct budgeted *made = *state;
+    build(made, 10);
+    open_with(made, 1 << 20, 1 << 20);
+    assert_true(made->table->index.block_count > made->table->properties.key_count);
+    ask_often(made, middle_row(made));
     assert_null(made->table->memo);
 }
 
@@ -328,10 +366,15 @@ static void the_latest_of_a_key_in_many_blocks_is_in_the_last_of_them(void **sta
             rows_put(&made->rows, key == 0 ? "a" : "b", ts, (uint64_t)ts, value);
         }
     }
+    /* Without these the blocks were more than the keys, and nothing remembered. */
+    for (int i = 0; i < 3000; i++) {
+        char key[8];
+        snprintf(key, sizeof key, "c%04d", i);
+        rows_put(&made->rows, key, 0, (uint64_t)(ROWS + i), "");
+    }
     build(made, 10);
     open_with(made, 1 << 20, 1 << 20);
-    for (int i = 0; i < 100; i++)
-        reads_of_get(made, &made->rows.rows[10]);
+    ask_often(made, &made->rows.rows[10]);
     assert_non_null(made->table->memo);
     for (int64_t ts = ROWS + 2; ts >= -1; ts--) {
         const struct fl_row *expected = &made->rows.rows[ts < ROWS ? ts : ROWS - 1];
@@ -569,6 +612,8 @@ int main(void) {
         BUDGET_TEST(partitions_outside_the_time_asked_for_are_not_read),
         BUDGET_TEST(filters_go_through_the_cache_too),
         BUDGET_TEST(keys_that_were_found_are_remembered_where_there_is_room),
+        BUDGET_TEST(a_time_outside_of_the_table_is_looked_for_nowhere),
+        BUDGET_TEST(keys_that_go_on_for_blocks_are_not_remembered),
         BUDGET_TEST(the_latest_of_a_key_in_many_blocks_is_in_the_last_of_them),
         BUDGET_TEST(the_caches_capacity_and_the_budget_bound_memory),
         BUDGET_TEST(a_damaged_partition_is_noticed_when_it_is_read),

@@ -3,6 +3,12 @@
 #include "api/listing.h"
 #include "api/precision.h"
 
+static const struct fl_list_field figures[] = {
+    FL_LIST_FIELD(flowdb_event, duration_us), FL_LIST_FIELD(flowdb_event, inputs),
+    FL_LIST_FIELD(flowdb_event, outputs),     FL_LIST_FIELD(flowdb_event, bytes_in),
+    FL_LIST_FIELD(flowdb_event, bytes_out),   FL_LIST_FIELD(flowdb_event, records_in),
+    FL_LIST_FIELD(flowdb_event, records_out)};
+
 static void write_event(struct fl_json_writer *writer, const flowdb_event *event,
                         enum fl_precision precision) {
     fl_json_begin_object(writer);
@@ -10,13 +16,7 @@ static void write_event(struct fl_json_writer *writer, const flowdb_event *event
     fl_list_text(writer, "kind", flowdb_event_kind_name(event->kind));
     fl_list_text(writer, "status", flowdb_status_name(event->status));
     fl_list_int(writer, "started_at", fl_time_write(precision, event->started_at));
-    fl_list_uint(writer, "duration_us", event->duration_us);
-    fl_list_uint(writer, "inputs", event->inputs);
-    fl_list_uint(writer, "outputs", event->outputs);
-    fl_list_uint(writer, "bytes_in", event->bytes_in);
-    fl_list_uint(writer, "bytes_out", event->bytes_out);
-    fl_list_uint(writer, "records_in", event->records_in);
-    fl_list_uint(writer, "records_out", event->records_out);
+    fl_list_fields(writer, event, figures, sizeof figures / sizeof *figures);
     fl_list_text(writer, "message", event->message);
     fl_json_end_object(writer);
 }

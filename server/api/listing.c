@@ -23,24 +23,24 @@ void fl_list_text(struct fl_json_writer *writer, const char *name, const char *t
     fl_list_item(writer, text);
 }
 
-void fl_list_int(struct fl_json_writer *writer, const char *name, int64_t number) {
-    fl_json_member(writer, name);
-    fl_json_int(writer, number);
-}
+#define FL_LIST_NUMBER(kind, type)                                                     \
+    void fl_list_##kind(struct fl_json_writer *writer, const char *name, type value) { \
+        fl_json_member(writer, name);                                                  \
+        fl_json_##kind(writer, value);                                                 \
+    }
 
-void fl_list_uint(struct fl_json_writer *writer, const char *name, uint64_t number) {
-    fl_json_member(writer, name);
-    fl_json_uint(writer, number);
-}
+FL_LIST_NUMBER(int, int64_t)
+FL_LIST_NUMBER(uint, uint64_t)
+FL_LIST_NUMBER(double, double)
+FL_LIST_NUMBER(bool, bool)
 
-void fl_list_double(struct fl_json_writer *writer, const char *name, double number) {
-    fl_json_member(writer, name);
-    fl_json_double(writer, number);
-}
-
-void fl_list_bool(struct fl_json_writer *writer, const char *name, bool value) {
-    fl_json_member(writer, name);
-    fl_json_bool(writer, value);
+void fl_list_fields(struct fl_json_writer *writer, const void *from,
+                    const struct fl_list_field *fields, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        uint64_t number;
+        memcpy(&number, (const char *)from + fields[i].offset, sizeof number);
+        fl_list_uint(writer, fields[i].name, number);
+    }
 }
 
 void fl_list_key(struct fl_json_writer *writer, const char *name, const char *base64_name,

@@ -84,6 +84,13 @@ static void write_ranges(struct listing *listing, const flowdb_table *table) {
                     fl_time_write_expiry(listing->precision, table->max_expire_at));
 }
 
+static const struct fl_list_field figures[] = {
+    FL_LIST_FIELD(flowdb_table, min_sequence), FL_LIST_FIELD(flowdb_table, max_sequence),
+    FL_LIST_FIELD(flowdb_table, file_bytes),   FL_LIST_FIELD(flowdb_table, raw_bytes),
+    FL_LIST_FIELD(flowdb_table, records),      FL_LIST_FIELD(flowdb_table, deletes),
+    FL_LIST_FIELD(flowdb_table, keys),         FL_LIST_FIELD(flowdb_table, range_tombstones),
+    FL_LIST_FIELD(flowdb_table, blocks)};
+
 static void write_table(struct listing *listing) {
     struct fl_json_writer *writer = &listing->writer;
     const flowdb_table *table = listing->sorted[listing->next_table++];
@@ -92,15 +99,7 @@ static void write_table(struct listing *listing) {
     fl_list_uint(writer, "level", table->window_level);
     write_bounds(listing, table, "window_start", "window_end");
     write_ranges(listing, table);
-    fl_list_uint(writer, "min_sequence", table->min_sequence);
-    fl_list_uint(writer, "max_sequence", table->max_sequence);
-    fl_list_uint(writer, "file_bytes", table->file_bytes);
-    fl_list_uint(writer, "raw_bytes", table->raw_bytes);
-    fl_list_uint(writer, "records", table->records);
-    fl_list_uint(writer, "deletes", table->deletes);
-    fl_list_uint(writer, "keys", table->keys);
-    fl_list_uint(writer, "range_tombstones", table->range_tombstones);
-    fl_list_uint(writer, "blocks", table->blocks);
+    fl_list_fields(writer, table, figures, sizeof figures / sizeof *figures);
     fl_json_end_object(writer);
 }
 

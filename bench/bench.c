@@ -58,6 +58,25 @@ void bench_close(flowdb *db) {
     bench_check(flowdb_close(db));
 }
 
+static volatile uint64_t sink; /* or the bytes would not be read */
+
+uint64_t bench_scan(flowdb *db, const flowdb_range *range, const flowdb_read_options *options) {
+    flowdb_iterator *iterator;
+    flowdb_record record;
+    flowdb_status status;
+    uint64_t count = 0, sum = 0;
+    bench_check(flowdb_scan(db, range, options, &iterator));
+    while ((status = flowdb_iterator_next(iterator, &record)) == FLOWDB_OK) {
+        sum += record.value.size + *(const uint8_t *)record.value.data;
+        count++;
+    }
+    if (status != FLOWDB_DONE)
+        bench_check(status);
+    flowdb_iterator_destroy(iterator);
+    sink = sum;
+    return count;
+}
+
 /* --------------------------------------------------------------------------------- rows -- */
 
 bool bench_wants(const struct bench *bench, const char *name) {

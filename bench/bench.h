@@ -93,6 +93,8 @@ void bench_warm_memory(size_t bytes);
 flowdb *bench_open(struct bench *bench, flowdb_wal_sync mode);
 flowdb *bench_open_with_cache(struct bench *bench, flowdb_wal_sync mode, uint32_t cache_mb);
 void bench_close(flowdb *db);
+/* Reads what a range holds, a byte of each value; returns how many records. `options` may be NULL. */
+uint64_t bench_scan(flowdb *db, const flowdb_range *range, const flowdb_read_options *options);
 
 /* --- the rows */
 void bench_writes(struct bench *bench);

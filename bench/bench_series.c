@@ -12,7 +12,6 @@ struct measuring {
     uint64_t random;
     uint64_t reads; /* of a round */
     struct data_target *targets;
-    volatile uint64_t sink;
 };
 
 static double write_series(struct bench *bench, void *context) {
@@ -75,23 +74,6 @@ static double read_latest(struct bench *bench, void *context) {
     return seconds;
 }
 
-static uint64_t scan(struct measuring *measuring, const flowdb_range *range) {
-    flowdb_iterator *iterator;
-    flowdb_record record;
-    flowdb_status status;
-    uint64_t count = 0, sum = 0;
-    bench_check(flowdb_scan(measuring->db, range, NULL, &iterator));
-    while ((status = flowdb_iterator_next(iterator, &record)) == FLOWDB_OK) {
-        sum += record.value.size + *(const uint8_t *)record.value.data;
-        count++;
-    }
-    if (status != FLOWDB_DONE)
-        bench_check(status);
-    flowdb_iterator_destroy(iterator);
-    measuring->sink = sum;
-    return count;
-}
-
 static uint64_t range_points(const struct measuring *measuring) {
     return measuring->points < DATA_RANGE_POINTS ? measuring->points : DATA_RANGE_POINTS;
 }
@@ -113,7 +95,7 @@ static double read_ranges(struct bench *bench, void *context) {
         flowdb_range range =
             flowdb_range_keys_time(record->key, record->key, record->ts,
                                    record->ts + (int64_t)(points - 1) * DATA_STEP_US);
-        count += scan(measuring, &range);
+        count += bench_scan(measuring->db, &range, NULL);
     }
     double seconds = bench_now() - start;
     bench_expect(scans * points, count, "ranges");
@@ -133,7 +115,7 @@ static double read_window(struct bench *bench, void *context) {
     int64_t from = data_point(&measuring->data, measuring->series, 0, first)->ts;
     flowdb_range range = flowdb_range_time(from, from + (int64_t)(points - 1) * DATA_STEP_US);
     double start = bench_now();
-    uint64_t count = scan(measuring, &range);
+    uint64_t count = bench_scan(measuring->db, &range, NULL);
     double seconds = bench_now() - start;
     bench_expect(measuring->series * points, count, "a window of all series");
     return seconds;
@@ -144,7 +126,7 @@ static double scan_all(struct bench *bench, void *context) {
     flowdb_range range = flowdb_range_all();
     (void)bench;
     double start = bench_now();
-    uint64_t count = scan(measuring, &range);
+    uint64_t count = bench_scan(measuring->db, &range, NULL);
     double seconds = bench_now() - start;
     bench_expect(measuring->data.count, count, "the full scan");
     return seconds;

@@ -48,16 +48,18 @@ void data_make_series(struct data *data, uint64_t series, uint64_t points) {
         hundredths[i] = (int32_t)data_random_below(&random, 10000);
         snprintf(data->keys + i * DATA_KEY_ROOM, DATA_KEY_ROOM, "sensor_%05" PRIu64, i % 100000000);
     }
-    for (uint64_t i = 0, number = 0; i < data->count;
-         i++, number = number + 1 < series ? number + 1 : 0) {
-        char *key = data->keys + number * DATA_KEY_ROOM,
-             *value = data->values + i * SERIES_VALUE_ROOM;
-        int32_t now = hundredths[number] += (int32_t)data_random_below(&random, 21) - 10;
-        int size = snprintf(value, SERIES_VALUE_ROOM, "%s%d.%02d", now < 0 ? "-" : "",
-                            abs(now) / 100 % 100000, abs(now) % 100);
-        data->records[i] =
-            (flowdb_record){flowdb_str(key), DATA_START_US + (int64_t)(i / series) * DATA_STEP_US,
-                            FLOWDB_NEVER, flowdb_bytes(value, (size_t)size)};
+    flowdb_record *record = data->records;
+    char *value = data->values;
+    for (uint64_t point = 0; point < points; point++) {
+        int64_t ts = DATA_START_US + (int64_t)point * DATA_STEP_US;
+        for (uint64_t number = 0; number < series; number++) {
+            int32_t now = hundredths[number] += (int32_t)data_random_below(&random, 21) - 10;
+            int size = snprintf(value, SERIES_VALUE_ROOM, "%s%d.%02d", now < 0 ? "-" : "",
+                                abs(now) / 100 % 100000, abs(now) % 100);
+            *record++ = (flowdb_record){flowdb_str(data->keys + number * DATA_KEY_ROOM), ts,
+                                        FLOWDB_NEVER, flowdb_bytes(value, (size_t)size)};
+            value += SERIES_VALUE_ROOM;
+        }
     }
     free(hundredths);
 }

@@ -446,8 +446,9 @@ bool fl_config_reveals(const struct fl_config *config, const char *text) {
 /* ---------------------------------------------------------------------------------- printing -- */
 
 /* As a TOML basic string. The environment may hold what is not UTF-8, which TOML has no way to write:
-   then U+FFFD stands for each such byte. */
+   then U+FFFD stands for each such byte. NULL is empty. */
 static void print_text(const char *text) {
+    text = text != NULL ? text : "";
     bool utf8 = fl_utf8_valid(text, strlen(text));
     putchar('"');
     for (; *text != '\0'; text++) {
@@ -481,7 +482,7 @@ static void print_value(const struct fl_value *value) {
         putchar(']');
         break;
     default:
-        print_text(value->text != NULL ? value->text : "");
+        print_text(value->text);
     }
 }
 

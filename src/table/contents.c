@@ -1,5 +1,7 @@
 #include "table/contents.h"
 
+#include "table/index.h"
+
 #include "base/hash.h"
 #include "table/filter.h"
 
@@ -193,27 +195,6 @@ flowdb_status fl_contents_check_filter(const struct fl_contents *contents,
     return FLOWDB_OK;
 }
 
-/* The numbers of an index column, and what they must be. */
-static uint64_t number_of(const struct fl_content_entry *entry, enum fl_column id) {
-    const struct fl_block_summary *summary = &entry->summary;
-    switch (id) {
-    case FL_COLUMN_TS:
-        return (uint64_t)summary->first_ts;
-    case FL_COLUMN_TS_BELOW:
-        return (uint64_t)summary->first_ts - (uint64_t)summary->min_ts;
-    case FL_COLUMN_TS_SPAN:
-        return (uint64_t)summary->max_ts - (uint64_t)summary->min_ts;
-    case FL_COLUMN_EXPIRE:
-        return (uint64_t)summary->min_expire_at;
-    case FL_COLUMN_EXPIRE_SPAN:
-        return (uint64_t)summary->max_expire_at - (uint64_t)summary->min_expire_at;
-    case FL_COLUMN_ROWS:
-        return summary->rows;
-    default:
-        return entry->size;
-    }
-}
-
 static bool numbers_match(const struct fl_columns *columns, const uint8_t *raw,
                           const struct fl_content_entry *entries, uint64_t *scratch) {
     static const enum fl_column ids[] = {
@@ -232,7 +213,7 @@ static bool numbers_match(const struct fl_columns *columns, const uint8_t *raw,
             return false;
         }
         for (uint32_t i = 0; i < count; i++) {
-            if (scratch[i] != number_of(&entries[i], ids[c]))
+            if (scratch[i] != fl_index_number(&entries[i].summary, entries[i].size, ids[c]))
                 return false;
         }
     }

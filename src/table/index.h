@@ -11,6 +11,7 @@
 #define FL_TABLE_INDEX_H
 
 #include "table/block.h"
+#include "table/columns.h"
 #include "table/meta.h"
 
 #define FL_PARTITION_BLOCKS 128       /* a builder ends a partition here */
@@ -111,6 +112,8 @@ flowdb_status fl_index_builder_add(struct fl_index_builder *builder, struct fl_p
 flowdb_status fl_index_builder_finish(struct fl_index_builder *builder, struct fl_packer *packer,
                                       uint64_t owner, uint64_t offset, struct fl_buffer *out,
                                       size_t *root_size);
+/* What a column of partitions, or of the root, has of a block, or a partition, of `size` bytes. */
+uint64_t fl_index_number(const struct fl_block_summary *summary, uint64_t size, enum fl_column id);
 /* Bytes that the index takes so far, roughly. */
 size_t fl_index_builder_size(const struct fl_index_builder *builder);
 

@@ -55,9 +55,7 @@ static flowdb_status level_add(struct fl_index_level *level, flowdb_slice first_
     return status;
 }
 
-/* One number of an entry, as its column stores it. */
-static uint64_t number_of(const struct index_row *row, enum fl_column id) {
-    const struct fl_block_summary *summary = &row->summary;
+uint64_t fl_index_number(const struct fl_block_summary *summary, uint64_t size, enum fl_column id) {
     switch (id) {
     case FL_COLUMN_TS:
         return (uint64_t)summary->first_ts;
@@ -72,7 +70,7 @@ static uint64_t number_of(const struct index_row *row, enum fl_column id) {
     case FL_COLUMN_ROWS:
         return summary->rows;
     default:
-        return row->size;
+        return size;
     }
 }
 
@@ -89,7 +87,7 @@ static flowdb_status add_columns(struct fl_index_level *level, uint64_t start, u
     for (size_t column = 0; status == FLOWDB_OK && column < (expires ? count : count - 2);
          column++) {
         for (uint32_t i = 0; i < level->count; i++)
-            scratch[i] = number_of(&rows[i], columns[column]);
+            scratch[i] = fl_index_number(&rows[i].summary, rows[i].size, columns[column]);
         status = fl_payload_ints(&level->payload, columns[column], scratch, level->count);
     }
     return status;

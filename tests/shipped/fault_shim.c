@@ -123,62 +123,62 @@ static int note_opened(int descriptor) {
     return descriptor;
 }
 
-int open(const char *path, int flags, ...) {
+/* ---- parameters are named as in libc's headers: clang-tidy compares them */
+
+int open(const char *file, int oflag, ...) {
     va_list arguments;
-    va_start(arguments, flags);
-    mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
+    va_start(arguments, oflag);
+    mode_t mode = (oflag & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
     va_end(arguments);
-    if (!is_watched_path(path))
-        return REAL(open)(path, flags, mode);
-    return fails(OPEN) ? -1 : note_opened(REAL(open)(path, flags, mode));
+    if (!is_watched_path(file))
+        return REAL(open)(file, oflag, mode);
+    return fails(OPEN) ? -1 : note_opened(REAL(open)(file, oflag, mode));
 }
 
-int close(int descriptor) {
-    if (descriptor >= 0 && descriptor < DESCRIPTORS)
-        atomic_store(&watched[descriptor], false);
-    return REAL(close)(descriptor);
+int close(int fd) {
+    if (fd >= 0 && fd < DESCRIPTORS)
+        atomic_store(&watched[fd], false);
+    return REAL(close)(fd);
 }
 
-ssize_t pread(int descriptor, void *into, size_t size, off_t offset) {
-    if (is_watched(descriptor) && fails(READ))
+ssize_t pread(int fd, void *buf, size_t nbytes, off_t offset) {
+    if (is_watched(fd) && fails(READ))
         return -1;
-    return REAL(pread)(descriptor, into, size, offset);
+    return REAL(pread)(fd, buf, nbytes, offset);
 }
 
-ssize_t pwritev(int descriptor, const struct iovec *parts, int count, off_t offset) {
-    if (!is_watched(descriptor) || !fails(WRITE))
-        return REAL(pwritev)(descriptor, parts, count, offset);
+ssize_t pwritev(int fd, const struct iovec *iovec, int count, off_t offset) {
+    if (!is_watched(fd) || !fails(WRITE))
+        return REAL(pwritev)(fd, iovec, count, offset);
     if (errno != 0)
         return -1;
     /* A half of the first part goes out, as the kernel may do at any time. */
-    struct iovec half = {parts->iov_base, (parts->iov_len + 1) / 2};
-    return REAL(pwritev)(descriptor, &half, 1, offset);
+    struct iovec half = {iovec->iov_base, (iovec->iov_len + 1) / 2};
+    return REAL(pwritev)(fd, &half, 1, offset);
 }
 
-int fdatasync(int descriptor) {
-    return is_watched(descriptor) && fails(SYNC) ? -1 : REAL(fdatasync)(descriptor);
+int fdatasync(int fildes) {
+    return is_watched(fildes) && fails(SYNC) ? -1 : REAL(fdatasync)(fildes);
 }
 
-int fsync(int descriptor) {
-    return is_watched(descriptor) && fails(SYNC) ? -1 : REAL(fsync)(descriptor);
+int fsync(int fd) {
+    return is_watched(fd) && fails(SYNC) ? -1 : REAL(fsync)(fd);
 }
 
-int ftruncate(int descriptor, off_t size) {
-    return is_watched(descriptor) && fails(TRUNCATE) ? -1 : REAL(ftruncate)(descriptor, size);
+int ftruncate(int fd, off_t length) {
+    return is_watched(fd) && fails(TRUNCATE) ? -1 : REAL(ftruncate)(fd, length);
 }
 
-int fallocate(int descriptor, int mode, off_t offset, off_t size) {
-    return is_watched(descriptor) && fails(ALLOCATE)
-               ? -1
-               : REAL(fallocate)(descriptor, mode, offset, size);
+int fallocate(int fd, int mode, off_t offset, off_t len) {
+    return is_watched(fd) && fails(ALLOCATE) ? -1 : REAL(fallocate)(fd, mode, offset, len);
 }
 
-int rename(const char *from, const char *to) {
-    return is_watched_path(from) && fails(RENAME) ? -1 : REAL(rename)(from, to);
+int rename(const char *old, const char *new) {
+    return is_watched_path(old) && fails(RENAME) ? -1 : REAL(rename)(old, new);
 }
 
-int unlink(const char *path) {
-    return is_watched_path(path) && fails(UNLINK) ? -1 : REAL(unlink)(path);
+int unlink(const char *name) {
+    return is_watched_path(name) && fails(UNLINK) ? -1 : REAL(unlink)(name);
 }
 
 int link(const char *from, const char *to) {

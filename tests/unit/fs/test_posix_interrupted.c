@@ -36,24 +36,26 @@ static bool fails(void) {
     return errno != 0;
 }
 
-int fdatasync(int descriptor) {
-    return fails() ? -1 : (int)syscall(SYS_fdatasync, descriptor);
+/* ---- parameters are named as in libc's headers: clang-tidy compares them */
+
+int fdatasync(int fildes) {
+    return fails() ? -1 : (int)syscall(SYS_fdatasync, fildes);
 }
 
-int fsync(int descriptor) {
-    return fails() ? -1 : (int)syscall(SYS_fsync, descriptor);
+int fsync(int fd) {
+    return fails() ? -1 : (int)syscall(SYS_fsync, fd);
 }
 
-int ftruncate(int descriptor, off_t size) {
-    return fails() ? -1 : (int)syscall(SYS_ftruncate, descriptor, size);
+int ftruncate(int fd, off_t length) {
+    return fails() ? -1 : (int)syscall(SYS_ftruncate, fd, length);
 }
 
-int fallocate(int descriptor, int mode, off_t offset, off_t size) {
-    return fails() ? -1 : (int)syscall(SYS_fallocate, descriptor, mode, offset, size);
+int fallocate(int fd, int mode, off_t offset, off_t len) {
+    return fails() ? -1 : (int)syscall(SYS_fallocate, fd, mode, offset, len);
 }
 
-int flock(int descriptor, int operation) {
-    return fails() ? -1 : (int)syscall(SYS_flock, descriptor, operation);
+int flock(int fd, int operation) {
+    return fails() ? -1 : (int)syscall(SYS_flock, fd, operation);
 }
 
 static char folder[SCRATCH_PATH];

@@ -23,19 +23,19 @@ struct fl_ticker {
     void *context;
 };
 
-static struct fl_ticker ticker;
+static struct fl_ticker only;
 static unsigned lines;
 
 struct fl_ticker *fl_ticker_start(const char *name, uint64_t interval_ms,
                                   void (*tick)(void *context), void *context) {
     assert_string_equal(name, "flowdb-readers");
     assert_int_equal(interval_ms, 1000);
-    ticker = (struct fl_ticker){tick, context};
-    return &ticker;
+    only = (struct fl_ticker){tick, context};
+    return &only;
 }
 
-void fl_ticker_stop(struct fl_ticker *stopped) {
-    assert_ptr_equal(stopped, &ticker);
+void fl_ticker_stop(struct fl_ticker *ticker) {
+    assert_ptr_equal(ticker, &only);
 }
 
 void fl_logger_write(const struct fl_logger *logger, flowdb_log_level level, const char *message,
@@ -48,7 +48,7 @@ void fl_logger_write(const struct fl_logger *logger, flowdb_log_level level, con
 }
 
 static void a_second_passes(void) {
-    ticker.tick(ticker.context);
+    only.tick(only.context);
 }
 
 /* ------------------------------------------------------------------------------------- a read -- */

@@ -15,7 +15,7 @@ flowdb_status fl_engine_compact_once(flowdb *db, bool *ran) {
     pthread_mutex_lock(&db->compaction_lock);
     struct fl_version *version = NULL;
     struct fl_table *inputs[FL_COMPACTION_INPUTS_MAX];
-    struct fl_compaction compaction;
+    struct fl_compaction compaction = {.input_count = 0};
     status = fl_engine_pin_tables(db, &version);
     if (status == FLOWDB_OK)
         status = fl_compaction_pick(db, version, inputs, &compaction);

@@ -32,6 +32,7 @@ struct fl_udp_receiver {
     /* the thread's own */
     struct fl_udp_gate gate;
     flowdb_batch *batch;
+    int64_t received_us; /* when what is in the buffers came: asked for once for all of them */
     size_t batched_packets;
     struct fl_written batched; /* what of it is counted once it is committed */
     uint32_t kernel_drops;     /* as the socket last told */
@@ -65,12 +66,10 @@ static void take_packet(struct fl_udp_receiver *receiver, const struct mmsghdr *
     uint8_t *frame = message->msg_hdr.msg_iov->iov_base;
     size_t size = message->msg_len;
     unsigned why = FL_UDP_OVERSIZE;
-    add(&receiver->counts.packets, 1);
-    add(&receiver->counts.bytes, size);
     if ((message->msg_hdr.msg_flags & MSG_TRUNC) == 0)
-        why = fl_udp_gate_check(&receiver->gate, frame, size, now_us());
+        why = fl_udp_gate_check(&receiver->gate, frame, size, receiver->received_us);
     if (why == FL_FRAME_FINE &&
-        fl_frame_add(frame, size, receiver->config.limits, now_us(), receiver->batch,
+        fl_frame_add(frame, size, receiver->config.limits, receiver->received_us, receiver->batch,
                      &receiver->batched.expired) != FLOWDB_OK)
         why = FL_UDP_ENGINE;
     if (why == FL_FRAME_FINE) {
@@ -140,12 +139,19 @@ static int receive(struct fl_udp_receiver *receiver) {
                                                              .msg_controllen = CONTROL_ROOM}};
     }
     int count = recvmmsg(receiver->fd, receiver->messages, PACKETS, MSG_DONTWAIT, NULL);
-    for (int i = 0; i < count; i++)
+    if (count <= 0)
+        return 0;
+    uint64_t bytes = 0;
+    receiver->received_us = now_us();
+    add(&receiver->counts.packets, (uint64_t)count);
+    for (int i = 0; i < count; i++) {
+        bytes += receiver->messages[i].msg_len;
         take_packet(receiver, &receiver->messages[i]);
-    if (count > 0)
-        read_kernel_drops(receiver, &receiver->messages[count - 1].msg_hdr);
+    }
+    add(&receiver->counts.bytes, bytes);
+    read_kernel_drops(receiver, &receiver->messages[count - 1].msg_hdr);
     commit(receiver);
-    return count > 0 ? count : 0;
+    return count;
 }
 
 static void *receive_on(void *argument) {

@@ -50,7 +50,8 @@ class Bodies(ServerTest):
         bomb = gzip.compress(b" " * (100 << 20))
         self.assertLess(len(bomb), 1 << 20)
         self.assert_error(self.send(bomb), 413, "16777216")
-        self.assertLess(self.server.memory_kb("VmHWM") - before, 20 << 10)
+        # Of 100 MiB; ThreadSanitizer keeps several bytes for each that is touched.
+        self.assertLess(self.server.memory_kb("VmHWM") - before, 40 << 10)
         self.connection = self.connect()
         self.assert_alive()
 

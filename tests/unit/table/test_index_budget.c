@@ -368,7 +368,7 @@ static void the_latest_of_a_key_in_many_blocks_is_in_the_last_of_them(void **sta
     }
     /* Without these the blocks were more than the keys, and nothing remembered. */
     for (int i = 0; i < 3000; i++) {
-        char key[8];
+        char key[16];
         snprintf(key, sizeof key, "c%04d", i);
         rows_put(&made->rows, key, 0, (uint64_t)(ROWS + i), "");
     }

@@ -67,13 +67,16 @@ flowdb_status fl_engine_prepare_log(flowdb *db) {
     bool fits = db->logs[db->log_count - 1].id == active && db->spare.writer == NULL;
     if (fits) {
         db->spare = made;
-        db->spare_memtable = memtable;
+        /* A freeze that failed to make a log may have left the memtable that it made. */
+        if (db->spare_memtable == NULL) {
+            db->spare_memtable = memtable;
+            memtable = NULL;
+        }
     }
     pthread_mutex_unlock(&db->commit_lock);
-    if (!fits) {
+    if (!fits)
         fl_engine_discard_log(db, &made);
-        fl_memtable_unref(memtable);
-    }
+    fl_memtable_unref(memtable);
     return FLOWDB_DONE;
 }
 

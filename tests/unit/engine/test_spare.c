@@ -168,6 +168,25 @@ static void where_memory_is_out_a_freeze_makes_its_own_memtable(void **state) {
     flowdb_result_free(&result);
 }
 
+/* The memtable comes before the log: where the log fails, the next one to make a log finds it there. */
+static void a_memtable_that_a_failed_freeze_made_is_kept(void **state) {
+    struct engine *engine = *state;
+    engine_open(engine);
+    engine_put(engine, "a", 1, "x");
+    engine->fault.ops = FAULT_MASK(FAULT_SYNC);
+    engine->fault.path_part = "/wal/";
+    fault_fs_arm(&engine->fault, 1, false, FAULT_BEFORE, FLOWDB_IO_ERROR);
+    assert_int_equal(flowdb_flush(engine->db), FLOWDB_IO_ERROR);
+    const struct fl_memtable *made = engine->db->spare_memtable;
+    assert_non_null(made);
+    assert_null(engine->db->spare.writer);
+    prepare_log(engine);
+    assert_non_null(engine->db->spare.writer);
+    assert_ptr_equal(engine->db->spare_memtable, made);
+    engine_reopen(engine);
+    engine_assert_contents(engine, "a@1=x");
+}
+
 static void none_is_made_while_space_is_low(void **state) {
     struct engine *engine = *state;
     engine->config.disk_reserve_mb = 1;
@@ -258,6 +277,7 @@ int main(void) {
         ENGINE_TEST(a_crash_beside_it_loses_nothing),
         ENGINE_TEST(where_it_cannot_be_made_a_freeze_makes_its_own),
         ENGINE_TEST(where_memory_is_out_a_freeze_makes_its_own_memtable),
+        ENGINE_TEST(a_memtable_that_a_failed_freeze_made_is_kept),
         ENGINE_TEST(none_is_made_while_space_is_low),
         ENGINE_TEST(one_that_a_seal_may_name_stays),
         ENGINE_TEST(no_failing_call_loses_anything),

@@ -131,10 +131,16 @@ static flowdb_status look_for_changes(flowdb *db, const struct attempt *attempt,
 static flowdb_status patch_beside_others(flowdb *db, struct attempt *attempt, bool answers,
                                          bool *changed) {
     *changed = false;
-    pthread_mutex_lock(&db->commit_lock);
+    flowdb_status status = FLOWDB_OK;
+    if (attempt->tries)
+        status = fl_engine_try_commit_lock(db);
+    else
+        pthread_mutex_lock(&db->commit_lock);
+    if (status != FLOWDB_OK)
+        return status;
     pin_all(db, attempt);
     pthread_mutex_unlock(&db->commit_lock);
-    flowdb_status status = make_patched(db, attempt, answers);
+    status = make_patched(db, attempt, answers);
     if (status != FLOWDB_OK || !attempt->changes)
         return status;
     size_t size = attempt->commit.payload_size;

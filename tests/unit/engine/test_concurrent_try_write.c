@@ -236,6 +236,19 @@ static void nor_do_they_wait_for_another_that_does_not_return(void **state) {
     engine_assert_contents(engine, "a@1=x b@1=x d@1=x h@1=x");
 }
 
+/* A patch looks at what is committed before it writes, and for that too it needs the lock. */
+static void nor_does_a_patch_wait_to_read(void **state) {
+    struct engine *engine = *state;
+    struct held held = {.engine = engine};
+    engine_open(engine);
+    engine_put(engine, "a", 1, "x");
+    hold_a_write(&held);
+    assert_int_equal(try_patch(engine, "a", NULL), FLOWDB_WOULD_WAIT);
+    assert_non_null(strstr(flowdb_last_error(), "another write is taking long"));
+    release(&held);
+    engine_assert_contents(engine, "a@1=x h@1=x");
+}
+
 /* Several at once: each is done or not, and what was not is done by waiting. */
 enum { THREADS = 4, WRITES = 500 };
 
@@ -291,6 +304,7 @@ int main(void) {
         ENGINE_TEST(so_is_compaction_that_is_behind),
         ENGINE_TEST(a_log_that_takes_long_is_left_to_those_that_wait),
         ENGINE_TEST(nor_do_they_wait_for_another_that_does_not_return),
+        ENGINE_TEST(nor_does_a_patch_wait_to_read),
         ENGINE_TEST(several_threads_lose_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -225,7 +225,8 @@ struct fl_cached *fl_cache_put(struct fl_cache *cache, struct fl_cache_slot *slo
 }
 
 void fl_cache_drop(struct fl_cache *cache, struct fl_cache_slot *slot) {
-    if (atomic_load_explicit(&slot->word, memory_order_relaxed) == 0)
+    /* Whoever emptied it is done with it: its memory may go next. */
+    if (atomic_load_explicit(&slot->word, memory_order_acquire) == 0)
         return;
     struct shard *shard = shard_of(cache, slot);
     pthread_mutex_lock(&shard->lock);

@@ -185,7 +185,7 @@ static flowdb_status decide(struct checkpoint *checkpoint) {
     if (status == FLOWDB_OK)
         status = open_logs(checkpoint);
     if (status == FLOWDB_OK)
-        checkpoint->version = fl_engine_pin(db);
+        status = fl_engine_pin_tables(db, &checkpoint->version);
     pthread_mutex_unlock(&db->manifest_lock);
     return status;
 }

@@ -52,10 +52,7 @@ static bool keeps(struct run *run, struct fl_row *row) {
 
 static flowdb_status begin_output(struct run *run, struct output *output) {
     flowdb *db = run->db;
-    struct fl_table_options options = {.block_size = db->config.block_size,
-                                       .codec = FL_CODEC_ZSTD,
-                                       .zstd_level = db->config.zstd_level,
-                                       .bloom_bits_per_key = db->config.bloom_bits_per_key};
+    struct fl_table_options options = fl_engine_table_options(db, FL_CODEC_ZSTD);
     output->id = fl_engine_new_id(db);
     output->path = fl_engine_table_path(db, output->id);
     if (output->path == NULL)

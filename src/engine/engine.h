@@ -255,6 +255,8 @@ flowdb_status fl_engine_freeze(flowdb *db);
 
 /* ---- engine_flush.c ---- */
 
+/* As its configuration wants its tables. */
+struct fl_table_options fl_engine_table_options(const flowdb *db, enum fl_codec codec);
 /* Opens a table of this database, with the block cache and the index budget. */
 flowdb_status fl_engine_open_table(flowdb *db, const char *path, uint64_t id, uint64_t size,
                                    struct fl_table **table);

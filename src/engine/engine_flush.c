@@ -37,6 +37,13 @@ void fl_engine_discard_file(flowdb *db, const char *path, flowdb_status status) 
     fl_fail(status, "%s", sentence);
 }
 
+struct fl_table_options fl_engine_table_options(const flowdb *db, enum fl_codec codec) {
+    return (struct fl_table_options){.block_size = db->config.block_size,
+                                     .codec = codec,
+                                     .zstd_level = db->config.zstd_level,
+                                     .bloom_bits_per_key = db->config.bloom_bits_per_key};
+}
+
 flowdb_status fl_engine_open_table(flowdb *db, const char *path, uint64_t id, uint64_t size,
                                    struct fl_table **table) {
     const struct fl_table_shared shared = {.cache = db->cache, .budget = &db->index_budget};
@@ -52,10 +59,7 @@ flowdb_status fl_engine_build_table(flowdb *db, struct fl_memtable *memtable,
     char *path = fl_engine_table_path(db, id);
     if (path == NULL)
         return FLOWDB_NO_MEMORY;
-    struct fl_table_options options = {.block_size = db->config.block_size,
-                                       .codec = FL_CODEC_LZ4,
-                                       .zstd_level = db->config.zstd_level,
-                                       .bloom_bits_per_key = db->config.bloom_bits_per_key};
+    struct fl_table_options options = fl_engine_table_options(db, FL_CODEC_LZ4);
     struct fl_table_builder *builder = NULL;
     struct fl_table_properties properties = {0};
     flowdb_status status = fl_table_builder_create(&db->env, path, id, &options, &builder);

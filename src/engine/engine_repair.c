@@ -56,10 +56,7 @@ static flowdb_status write_whole_parts(struct repair *repair, const char *from,
                                        const struct fl_survey_table *table, const char *to,
                                        uint64_t to_id, uint64_t *file_size) {
     flowdb *db = repair->db;
-    struct fl_table_options options = {.block_size = db->config.block_size,
-                                       .codec = FL_CODEC_LZ4,
-                                       .zstd_level = db->config.zstd_level,
-                                       .bloom_bits_per_key = db->config.bloom_bits_per_key};
+    struct fl_table_options options = fl_engine_table_options(db, FL_CODEC_LZ4);
     struct fl_table_builder *builder = NULL;
     struct fl_table_properties properties = {0};
     flowdb_status status = fl_table_builder_create(&db->env, to, to_id, &options, &builder);

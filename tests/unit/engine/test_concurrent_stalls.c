@@ -110,16 +110,21 @@ static void await_waiting(flowdb *db, uint64_t waiting) {
     } while (stalls.waiting < waiting);
 }
 
+/* Opens, and returns when all writers wait for a flush that the gate holds up. */
+static void begin_stall(struct engine *engine, struct gate *gate, struct writer writers[WRITERS]) {
+    gate_init(gate, FAULT_CREATE, ".sst");
+    engine->fault.hook = pass_gate;
+    engine->fault.hook_context = gate;
+    open_in_background(engine);
+    start_writers(engine, writers);
+    await_waiting(engine->db, WRITERS);
+}
+
 static void writers_wait_for_the_flush_and_are_counted(void **state) {
     struct engine *engine = *state;
     struct gate gate;
-    gate_init(&gate, FAULT_CREATE, ".sst");
-    engine->fault.hook = pass_gate;
-    engine->fault.hook_context = &gate;
-    open_in_background(engine);
     struct writer writers[WRITERS];
-    start_writers(engine, writers);
-    await_waiting(engine->db, WRITERS);
+    begin_stall(engine, &gate, writers);
     gate_open(&gate);
     join_writers(writers);
     for (unsigned i = 0; i < WRITERS; i++)
@@ -174,13 +179,8 @@ static void waiting_writers_get_the_reason_where_flushing_fails(void **state) {
 static void waiting_writers_wake_when_writes_stop(void **state) {
     struct engine *engine = *state;
     struct gate gate;
-    gate_init(&gate, FAULT_CREATE, ".sst");
-    engine->fault.hook = pass_gate;
-    engine->fault.hook_context = &gate;
-    open_in_background(engine);
     struct writer writers[WRITERS];
-    start_writers(engine, writers);
-    await_waiting(engine->db, WRITERS);
+    begin_stall(engine, &gate, writers);
     fl_fail(FLOWDB_IO_ERROR, "the disk is gone");
     fl_engine_stop_writes(engine->db, "a log could not be synced");
     join_writers(writers);

@@ -284,8 +284,9 @@ FLOWDB_API flowdb_status flowdb_write_batch_owned(flowdb *db, flowdb_batch *batc
  *
  * Writes wait with FLOWDB_SYNC_ALWAYS, always; while memory is full; for a share of their time while
  * compaction is behind; where a memtable ends and the next begins; and for the log, where the writes
- * before took two milliseconds or more, or one is under way for a millisecond. What cannot be known
- * beforehand is that the disk stops in the middle of this very write to the log.
+ * before took two milliseconds or more, for a tenth of a second or until one was fast, or one is under
+ * way for a millisecond. What cannot be known beforehand is that the disk stops in the middle of this
+ * very write to the log.
  */
 FLOWDB_API flowdb_status flowdb_try_write_batch_owned(flowdb *db, flowdb_batch *batch);
 

@@ -105,12 +105,12 @@ struct flowdb {
     _Atomic int64_t latest_time_us;   /* the highest wall clock seen: expiry never runs backwards */
     _Atomic bool closing;             /* long jobs look at it and stop */
     _Atomic uint64_t pace_ns_per_kib; /* what writes pay while compaction is behind; 0: nothing */
-    _Atomic bool log_drags;           /* the last writes met a log that takes long: a hint */
-    _Atomic bool space_low;           /* less than disk_reserve_mb is free: puts are refused */
-    _Atomic bool compaction_gives_up; /* so little is free that a running one should stop */
-    _Atomic int64_t space_looked_us;  /* monotonic */
-    _Atomic uint64_t space_refusals;  /* puts refused for that */
-    _Atomic uint64_t iterators;       /* alive */
+    _Atomic int64_t log_drags_until_us; /* monotonic; set where writes met a log that takes long */
+    _Atomic bool space_low;             /* less than disk_reserve_mb is free: puts are refused */
+    _Atomic bool compaction_gives_up;   /* so little is free that a running one should stop */
+    _Atomic int64_t space_looked_us;    /* monotonic */
+    _Atomic uint64_t space_refusals;    /* puts refused for that */
+    _Atomic uint64_t iterators;         /* alive */
     _Atomic size_t frozen_count; /* log_count - 1, for waiting writers; written under commit_lock */
 
     pthread_mutex_t manifest_lock;

@@ -151,7 +151,8 @@ static flowdb_status sync_if_due(flowdb *db) {
 flowdb_status fl_engine_end_commit(flowdb *db, const struct fl_commit *commit) {
     bool wants_log = false;
     /* Nobody but those that try wants to know, until one has had to. */
-    bool watched = commit->tries || atomic_load_explicit(&db->log_drags, memory_order_relaxed);
+    bool watched =
+        commit->tries || atomic_load_explicit(&db->log_drags_until_us, memory_order_relaxed) != 0;
     int64_t began_us = watched ? fl_clock_monotonic_us(db->env.clock) : 0;
     flowdb_status status = log_and_apply(db, commit, &wants_log);
     if (watched)

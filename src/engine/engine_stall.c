@@ -127,6 +127,7 @@ void fl_engine_pace(flowdb *db, size_t bytes, bool tries) {
 
 #define LOCK_PATIENCE_NS 1000000 /* others commit in microseconds */
 #define LONG_US 2000             /* from here on a log takes long */
+#define DRAGS_US 100000          /* so long after it did nobody tries */
 
 static bool owes(flowdb *db, size_t bytes) {
     uint64_t pace = atomic_load_explicit(&db->pace_ns_per_kib, memory_order_relaxed);
@@ -142,15 +143,16 @@ static bool owes(flowdb *db, size_t bytes) {
 flowdb_status fl_engine_check_waits(flowdb *db, size_t bytes) {
     if (db->config.wal_sync == FLOWDB_SYNC_ALWAYS)
         return fl_fail(FLOWDB_WOULD_WAIT, "the log is synced for every write");
-    if (atomic_load_explicit(&db->log_drags, memory_order_relaxed))
+    int64_t until_us = atomic_load_explicit(&db->log_drags_until_us, memory_order_relaxed);
+    if (until_us != 0 && fl_clock_monotonic_us(db->env.clock) < until_us)
         return fl_fail(FLOWDB_WOULD_WAIT, "the last writes to the log took long");
     if (owes(db, bytes))
         return fl_fail(FLOWDB_WOULD_WAIT, "compaction is behind, and writes are slowed down");
     return FLOWDB_OK;
 }
 
-/* Once one was in vain the next do not even try, until a write that waits has found the log fast
-   again: with many that try, each would cost their thread its patience. */
+/* Once one was in vain the next do not even try, until a write has found the log fast again or
+   a while has passed: with many that try, each would cost their thread its patience. */
 flowdb_status fl_engine_try_commit_lock(flowdb *db) {
     if (pthread_mutex_trylock(&db->commit_lock) == 0)
         return FLOWDB_OK;
@@ -158,14 +160,15 @@ flowdb_status fl_engine_try_commit_lock(flowdb *db) {
     struct timespec until = after_ns(CLOCK_REALTIME, LOCK_PATIENCE_NS);
     if (pthread_mutex_timedlock(&db->commit_lock, &until) == 0)
         return FLOWDB_OK;
-    atomic_store(&db->log_drags, true);
+    atomic_store(&db->log_drags_until_us, fl_clock_monotonic_us(db->env.clock) + DRAGS_US);
     return fl_fail(FLOWDB_WOULD_WAIT, "another write is taking long");
 }
 
 void fl_engine_note_log(flowdb *db, int64_t began_us) {
-    bool drags = fl_clock_monotonic_us(db->env.clock) - began_us >= LONG_US;
-    if (atomic_load_explicit(&db->log_drags, memory_order_relaxed) != drags)
-        atomic_store(&db->log_drags, drags);
+    int64_t now_us = fl_clock_monotonic_us(db->env.clock);
+    bool drags = now_us - began_us >= LONG_US;
+    if (drags || atomic_load_explicit(&db->log_drags_until_us, memory_order_relaxed) != 0)
+        atomic_store(&db->log_drags_until_us, drags ? now_us + DRAGS_US : 0);
 }
 
 void fl_engine_stalls(flowdb *db, struct fl_stalls *stalls) {

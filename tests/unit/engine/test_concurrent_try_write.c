@@ -72,9 +72,9 @@ static void failures_are_told_as_ever(void **state) {
     /* One whose memory the database cannot take is copied. */
     flowdb_batch *batch = flowdb_batch_create();
     engine_assert_ok(flowdb_batch_delete(batch, flowdb_str("a"), 1));
-    atomic_store(&engine->db->log_drags, true);
+    atomic_store(&engine->db->log_drags_until_us, INT64_MAX);
     assert_int_equal(flowdb_try_write_batch_owned(engine->db, batch), FLOWDB_WOULD_WAIT);
-    atomic_store(&engine->db->log_drags, false);
+    atomic_store(&engine->db->log_drags_until_us, 0);
     engine_assert_ok(flowdb_try_write_batch_owned(engine->db, batch));
     assert_int_equal(flowdb_try_write_batch_owned(NULL, batch_of(engine, "a", "x")),
                      FLOWDB_INVALID_ARGUMENT);
@@ -167,6 +167,22 @@ static void a_log_that_takes_long_is_left_to_those_that_wait(void **state) {
     engine_assert_ok(flowdb_write_batch_owned(engine->db, batch));
     assert_written(engine, "d");
     engine_assert_contents(engine, "a@1=x b@1=x c@1=x d@1=x");
+}
+
+/* Whoever has no thread that may wait tries again, and gets through in the end. */
+static void a_log_that_took_long_is_tried_again_after_a_while(void **state) {
+    struct engine *engine = *state;
+    engine_open(engine);
+    engine->fault.hook_context = engine;
+    engine->fault.hook = take_long;
+    assert_written(engine, "a");
+    engine->fault.hook = NULL;
+    atomic_fetch_add(&engine->clock.monotonic_us, 99999);
+    flowdb_batch_destroy(assert_would_wait(engine, "b", "took long"));
+    atomic_fetch_add(&engine->clock.monotonic_us, 1);
+    assert_written(engine, "b");
+    assert_written(engine, "c");
+    engine_assert_contents(engine, "a@1=x b@1=x c@1=x");
 }
 
 /* A write to the log that does not return until the test lets it. */
@@ -303,6 +319,7 @@ int main(void) {
         ENGINE_TEST(so_is_the_next_memtable),
         ENGINE_TEST(so_is_compaction_that_is_behind),
         ENGINE_TEST(a_log_that_takes_long_is_left_to_those_that_wait),
+        ENGINE_TEST(a_log_that_took_long_is_tried_again_after_a_while),
         ENGINE_TEST(nor_do_they_wait_for_another_that_does_not_return),
         ENGINE_TEST(nor_does_a_patch_wait_to_read),
         ENGINE_TEST(several_threads_lose_nothing),

@@ -29,6 +29,7 @@ struct server {
     struct fl_http_meters *meters;
     struct fl_http_tls tls;
     struct fl_http_listener *listener;
+    struct fl_http_address http_address;  /* that it listens on */
     struct fl_udp_receiver *receiver;     /* NULL: UDP is off */
     struct fl_self_metrics *self_metrics; /* NULL: none are written */
     struct fl_notify notify;
@@ -198,6 +199,12 @@ static void warn_of_openness(const struct server *server, const struct fl_http_a
         (const struct fl_log_pair[]){{"protocol", protocol}, {"setting", setting}, {NULL, NULL}});
 }
 
+/* As often as the keys are set: a reload may take the last one away. */
+static void warn_where_no_key_is_asked_for(const struct server *server) {
+    if (!fl_http_auth_needed(server->auth))
+        warn_of_openness(server, &server->http_address, "HTTP", "api_keys");
+}
+
 static bool complain_of_address(const struct server *server, const char *name, const char *text,
                                 const char *reason) {
     char message[64];
@@ -219,16 +226,14 @@ static bool start_http(struct server *server, char text[FL_HTTP_ADDRESS_TEXT]) {
                                       .meters = server->meters,
                                       .app = &server->api,
                                       .answered = fl_api_count_answer};
-    struct fl_http_address address;
     char sentence[160];
     const char *reason = sentence;
-    if (!fl_http_address_parse(http_addr, &address, &reason) ||
-        !fl_http_listener_start(&address, &service, &server->tls, &server->listener, sentence,
-                                sizeof sentence))
+    if (!fl_http_address_parse(http_addr, &server->http_address, &reason) ||
+        !fl_http_listener_start(&server->http_address, &service, &server->tls, &server->listener,
+                                sentence, sizeof sentence))
         return complain_of_address(server, "--http-addr", http_addr, reason);
-    if (!fl_http_auth_needed(server->auth))
-        warn_of_openness(server, &address, "HTTP", "api_keys");
-    fl_http_address_format(&address, text);
+    warn_where_no_key_is_asked_for(server);
+    fl_http_address_format(&server->http_address, text);
     return true;
 }
 
@@ -326,6 +331,7 @@ static void reload(struct server *server) {
             log_line(server, FLOWDB_LOG_ERROR, "the keys stay as they were", "reason",
                      "out of memory");
         fl_logger_write(&server->logger, FLOWDB_LOG_INFO, "configuration read again", NULL);
+        warn_where_no_key_is_asked_for(server);
     } else {
         log_line(server, FLOWDB_LOG_ERROR, "the configuration stays as it was", "reason", error);
     }

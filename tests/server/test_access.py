@@ -126,6 +126,20 @@ class Reload(ServerTest):
         self.reload("stays as it was")
         self.assertEqual((self.status("old"), self.status("")), (200, 401))
 
+    def test_whom_a_hangup_leaves_open_is_warned_unless_only_this_machine_can_reach_it(self):
+        self.path = os.path.join(self.folder, "flowdb.toml")
+        for host, warned in (("127.0.0.1", False), ("0.0.0.0", True)):
+            self.write_config('api_keys = ["old"]\n')
+            self.start("--config", self.path, "--udp-addr", "", host=host)
+            self.assertEqual(self.status("old"), 200)
+            self.write_config("api_keys = []\nlog_level = \"debug\"\n")
+            self.reload("configuration read again")
+            self.assertEqual(self.status(""), 200)
+            self.assertEqual(self.server.stop_at_once(), 0)
+            lines = [line for line in self.server.log if "nobody is asked for a key" in line]
+            self.assertEqual(len(lines), warned, self.server.log)
+            self.assertTrue(all('level=warn' in line and "api_keys" in line for line in lines))
+
 
 class Browsers(ServerTest):
     BODY = {"records": [{"key": "a", "ts": 1, "value": "v"}]}

@@ -7,6 +7,7 @@
 
 #include "api/checkpoint_dir.h"
 #include "api/members.h"
+#include "api/precision.h"
 
 #define LISTED_MAX 1000
 
@@ -26,13 +27,13 @@ static bool check_name(struct fl_http_request *request, const char *name) {
                               FL_CHECKPOINT_NAME);
 }
 
-static void write_checkpoint(struct fl_json_writer *writer,
-                             const struct fl_checkpoint *checkpoint) {
+static void write_checkpoint(struct fl_json_writer *writer, const struct fl_checkpoint *checkpoint,
+                             enum fl_precision precision) {
     fl_json_begin_object(writer);
     fl_json_member(writer, "name");
     fl_json_string(writer, flowdb_str(checkpoint->name));
     fl_json_member(writer, "made_at");
-    fl_json_int(writer, checkpoint->made_us);
+    fl_json_int(writer, fl_time_write(precision, checkpoint->made_us));
     fl_json_member(writer, "bytes");
     fl_json_uint(writer, checkpoint->bytes);
     fl_json_member(writer, "files");
@@ -124,7 +125,7 @@ static void finish_list(struct fl_http_request *request) {
     fl_json_member(&writer, "checkpoints");
     fl_json_begin_array(&writer);
     for (size_t i = 0; i < count; i++)
-        write_checkpoint(&writer, &found[i]);
+        write_checkpoint(&writer, &found[i], fl_precision_of(&request->params));
     fl_json_end_array(&writer);
     fl_json_member(&writer, "count");
     fl_json_uint(&writer, count);

@@ -58,8 +58,7 @@ void fl_reply_record(struct fl_http_request *request, const flowdb_record *recor
 bool fl_reading_times(struct fl_http_request *request, int64_t *ts_start, int64_t *ts_end);
 
 /* What read routes take. */
-#define FL_READING_FORM                                                \
-    (FL_PARAM_BIT(FL_PARAM_ENCODING) | FL_PARAM_BIT(FL_PARAM_FORMAT) | \
-     FL_PARAM_BIT(FL_PARAM_PRECISION) | FL_PARAM_BIT(FL_PARAM_LIMIT))
+#define FL_READING_FORM \
+    (FL_PARAM_BIT(FL_PARAM_ENCODING) | FL_PARAM_BIT(FL_PARAM_FORMAT) | FL_PARAM_BIT(FL_PARAM_LIMIT))
 
 #endif

@@ -5,7 +5,6 @@
 #define KEY_RANGE (BIT(FL_PARAM_KEY_START) | BIT(FL_PARAM_KEY_END))
 #define TIME_RANGE (BIT(FL_PARAM_TS_START) | BIT(FL_PARAM_TS_END))
 #define RECORD (BIT(FL_PARAM_KEY) | BIT(FL_PARAM_TS))
-#define PRECISION BIT(FL_PARAM_PRECISION)
 #define PAGE (BIT(FL_PARAM_LIMIT) | BIT(FL_PARAM_CURSOR))
 #define QUERY                                                                                     \
     (BIT(FL_PARAM_PREFIX) | KEY_RANGE | TIME_RANGE | BIT(FL_PARAM_ORDER) | BIT(FL_PARAM_CURSOR) | \
@@ -14,8 +13,8 @@
     { FL_API_PAGE_FILES name, FL_HTTP_GET, 0, 0, &fl_api_page, FL_HTTP_NEEDS_NOTHING }
 
 const struct fl_http_route fl_api_routes[] = {
-    {"/write", FL_HTTP_POST | FL_HTTP_PUT, PRECISION, 0, &fl_api_write, FL_HTTP_NEEDS_KEY},
-    {"/write/binary", FL_HTTP_POST, PRECISION, 0, &fl_api_write_binary, FL_HTTP_NEEDS_KEY},
+    {"/write", FL_HTTP_POST | FL_HTTP_PUT, 0, 0, &fl_api_write, FL_HTTP_NEEDS_KEY},
+    {"/write/binary", FL_HTTP_POST, 0, 0, &fl_api_write_binary, FL_HTTP_NEEDS_KEY},
     {"/query", FL_HTTP_GET, QUERY, 0, &fl_api_query, FL_HTTP_NEEDS_KEY},
     {"/record", FL_HTTP_GET, RECORD | FL_READING_FORM, RECORD, &fl_api_get_record,
      FL_HTTP_NEEDS_KEY},
@@ -24,9 +23,8 @@ const struct fl_http_route fl_api_routes[] = {
          FL_READING_FORM,
      0, &fl_api_latest, FL_HTTP_NEEDS_KEY},
     {"/keys", FL_HTTP_GET, BIT(FL_PARAM_PREFIX) | PAGE, 0, &fl_api_keys, FL_HTTP_NEEDS_KEY},
-    {"/record", FL_HTTP_DELETE, RECORD | PRECISION, RECORD, &fl_api_delete_record,
-     FL_HTTP_NEEDS_KEY},
-    {"/record", FL_HTTP_PATCH, PRECISION, 0, &fl_api_patch_record, FL_HTTP_NEEDS_KEY},
+    {"/record", FL_HTTP_DELETE, RECORD, RECORD, &fl_api_delete_record, FL_HTTP_NEEDS_KEY},
+    {"/record", FL_HTTP_PATCH, 0, 0, &fl_api_patch_record, FL_HTTP_NEEDS_KEY},
     {"/range", FL_HTTP_DELETE, KEY_RANGE | BIT(FL_PARAM_PREFIX), 0, &fl_api_delete_range,
      FL_HTTP_NEEDS_KEY},
     {"/health", FL_HTTP_GET, 0, 0, &fl_api_health, FL_HTTP_NEEDS_NOTHING},
@@ -55,8 +53,8 @@ const struct fl_http_route fl_api_routes[] = {
     PAGE_FILE("spark.js"),
     PAGE_FILE("tables.js"),
     {"/admin/query", FL_HTTP_GET, QUERY, 0, &fl_api_query, FL_HTTP_NEEDS_KEY},
-    {"/admin/delete", FL_HTTP_POST, PRECISION, 0, &fl_api_admin_delete, FL_HTTP_NEEDS_KEY},
-    {"/admin/patch", FL_HTTP_POST, PRECISION, 0, &fl_api_patch_record, FL_HTTP_NEEDS_KEY},
+    {"/admin/delete", FL_HTTP_POST, 0, 0, &fl_api_admin_delete, FL_HTTP_NEEDS_KEY},
+    {"/admin/patch", FL_HTTP_POST, 0, 0, &fl_api_patch_record, FL_HTTP_NEEDS_KEY},
     {"/admin/flush", FL_HTTP_POST, 0, 0, &fl_api_flush, FL_HTTP_NEEDS_KEY},
     {"/admin/compact", FL_HTTP_POST, 0, 0, &fl_api_compact, FL_HTTP_NEEDS_KEY},
     {"/admin/gc", FL_HTTP_POST, 0, 0, &fl_api_gc, FL_HTTP_NEEDS_KEY},
@@ -64,14 +62,14 @@ const struct fl_http_route fl_api_routes[] = {
     {"/admin/checkpoint", FL_HTTP_DELETE, BIT(FL_PARAM_NAME), BIT(FL_PARAM_NAME),
      &fl_api_checkpoint_remove, FL_HTTP_NEEDS_KEY},
     {"/admin/checkpoints", FL_HTTP_GET, 0, 0, &fl_api_checkpoint_list, FL_HTTP_NEEDS_KEY},
-    {"/admin/series", FL_HTTP_GET, BIT(FL_PARAM_PREFIX) | PAGE | PRECISION, 0, &fl_api_series,
+    {"/admin/series", FL_HTTP_GET, BIT(FL_PARAM_PREFIX) | PAGE, 0, &fl_api_series,
      FL_HTTP_NEEDS_KEY},
-    {"/admin/tables", FL_HTTP_GET, PRECISION, 0, &fl_api_tables, FL_HTTP_NEEDS_KEY},
-    {"/admin/events", FL_HTTP_GET, PRECISION, 0, &fl_api_events, FL_HTTP_NEEDS_KEY},
-    {"/admin/queries", FL_HTTP_GET, PRECISION, 0, &fl_api_queries, FL_HTTP_NEEDS_KEY},
+    {"/admin/tables", FL_HTTP_GET, 0, 0, &fl_api_tables, FL_HTTP_NEEDS_KEY},
+    {"/admin/events", FL_HTTP_GET, 0, 0, &fl_api_events, FL_HTTP_NEEDS_KEY},
+    {"/admin/queries", FL_HTTP_GET, 0, 0, &fl_api_queries, FL_HTTP_NEEDS_KEY},
     {"/admin/queries/cancel", FL_HTTP_POST, 0, 0, &fl_api_cancel, FL_HTTP_NEEDS_KEY},
     {"/admin/config", FL_HTTP_GET, 0, 0, &fl_api_config, FL_HTTP_NEEDS_KEY},
-    {"/admin/ingest", FL_HTTP_GET, PRECISION, 0, &fl_api_ingest, FL_HTTP_NEEDS_KEY},
+    {"/admin/ingest", FL_HTTP_GET, 0, 0, &fl_api_ingest, FL_HTTP_NEEDS_KEY},
 };
 
 const size_t fl_api_route_count = sizeof fl_api_routes / sizeof fl_api_routes[0];

@@ -55,10 +55,10 @@ static enum MHD_Result read_param(void *context, enum MHD_ValueKind kind, const 
     (void)kind;
     if (name_size == 0 && value_size == 0)
         return MHD_YES;
-    scan->ok =
-        fl_http_params_add(&request->params, request->route->params, flowdb_bytes(name, name_size),
-                           flowdb_bytes(value, value == NULL ? 0 : value_size),
-                           &request->service->limits, &request->reply);
+    scan->ok = fl_http_params_add(&request->params, request->route->params | FL_PARAMS_OF_ALL,
+                                  flowdb_bytes(name, name_size),
+                                  flowdb_bytes(value, value == NULL ? 0 : value_size),
+                                  &request->service->limits, &request->reply);
     return scan->ok ? MHD_YES : MHD_NO;
 }
 

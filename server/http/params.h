@@ -1,6 +1,6 @@
 /*
  * The parameters of a query string. Which there are, and what kind of value each takes, is one
- * table; which of them a path takes is a mask in the route table.
+ * table; which of them a path takes beside those that all take is a mask in the route table.
  *
  * Names and values are percent-decoded strictly: '+' is a space, "%00" is a NUL byte that the value
  * keeps, and a '%' without two hex digits is refused.
@@ -32,6 +32,9 @@ enum fl_http_param {
 };
 
 #define FL_PARAM_BIT(param) (1U << (param))
+
+/* Any path takes these, so that a client can send them with all that it asks. */
+#define FL_PARAMS_OF_ALL FL_PARAM_BIT(FL_PARAM_PRECISION)
 
 struct fl_http_params {
     uint32_t given; /* a bit for each parameter that the request has */

@@ -47,7 +47,7 @@ struct fl_http_handler {
 struct fl_http_route {
     const char *path; /* compared as it was sent, byte by byte */
     unsigned methods; /* FL_HTTP_…, or-ed */
-    uint32_t params;  /* FL_PARAM_BIT(…), or-ed: any other is a 400 */
+    uint32_t params;  /* FL_PARAM_BIT(…), or-ed: any other, but for FL_PARAMS_OF_ALL, is a 400 */
     uint32_t required;
     const struct fl_http_handler *handler;
     enum fl_http_need need;

@@ -110,6 +110,35 @@ class Precision(PrecisionTest):
         self.assert_error(self.request("POST", "/write/binary?precision=s", body), 400, "record 1")
 
 
+    def test_every_request_takes_a_unit_and_none_a_wrong_one(self):
+        checkpoint = ("POST", "/admin/checkpoint", {"name": "c"})
+        for method, path, body in (("GET", "/health", None), ("GET", "/ready", None),
+                                   ("GET", "/stats", None), ("GET", "/metrics", None),
+                                   ("GET", "/keys", None), ("GET", "/openapi.json", None),
+                                   ("GET", "/admin", None), ("GET", "/admin/page/main.js", None),
+                                   ("GET", "/admin/config", None), ("POST", "/admin/flush", None),
+                                   ("POST", "/admin/compact", None), ("POST", "/admin/gc", None),
+                                   checkpoint, ("GET", "/admin/checkpoints", None),
+                                   ("DELETE", "/admin/checkpoint?name=c", None),
+                                   ("DELETE", "/range?prefix=a", None)):
+            target = path + ("&" if "?" in path else "?") + "precision="
+            self.assert_error(self.request(method, target + "h", body), 400,
+                              "precision must be s, ms, us or ns")
+            answer = self.request(method, target + "s", body)
+            self.assertEqual(answer.status, 200, (path, answer.body))
+
+    def test_checkpoints_are_listed_in_the_unit(self):
+        self.assertEqual(self.request("POST", "/admin/checkpoint", {"name": "c"}).status, 200)
+
+        def made_at(query=""):
+            return self.request("GET", "/admin/checkpoints" + query).json["checkpoints"][0]["made_at"]
+
+        exact = made_at()
+        for name, unit in UNITS.items():
+            self.assertEqual(made_at(f"?precision={name}"), exact // unit)
+        self.assertEqual(made_at("?precision=ns"), exact * 1000)
+
+
 class Warnings(PrecisionTest):
     def metric(self, name):
         text = self.request("GET", "/metrics").body.decode()

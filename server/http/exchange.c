@@ -10,6 +10,7 @@
 #include "http/connections.h"
 #include "http/gzip.h"
 #include "http/headers.h"
+#include "http/lines.h"
 
 /*
  * A refused request's body is read to its end and thrown away while it is no longer than this, so
@@ -133,20 +134,37 @@ static enum MHD_Result send_reply(struct fl_http_exchanges *exchanges, struct ex
     return fl_http_answer_send(&exchange->answer, connection, reply);
 }
 
-/* What a request line with a space in its target leaves behind; only its address counts. */
-static char malformed_target;
+/*
+ * What is known of a target before it is taken apart stands in the state's place until there is an
+ * exchange: bits, and its size above them. It is odd, which no exchange's address is.
+ */
+enum { TARGET_IS_STATE = 1, TARGET_HAS_SPACE = 2, TARGET_BITS = 2 };
+
+static bool is_target(const void *state) {
+    return ((uintptr_t)state & TARGET_IS_STATE) != 0;
+}
 
 void *fl_http_exchange_check_target(void *context, const char *target,
                                     struct MHD_Connection *connection) {
     (void)context;
     (void)connection;
-    return strchr(target, ' ') != NULL ? &malformed_target : NULL;
+    uintptr_t state = (uintptr_t)strlen(target) << TARGET_BITS | TARGET_IS_STATE;
+    if (strchr(target, ' ') != NULL)
+        state |= TARGET_HAS_SPACE;
+    return (void *)state; /* NOLINT(performance-no-int-to-ptr) */
+}
+
+static bool is_malformed(struct MHD_Connection *connection, const struct fl_http_head *head,
+                         uintptr_t target) {
+    return (target & TARGET_HAS_SPACE) != 0 ||
+           !fl_http_lines_are_whole(connection, head, target >> TARGET_BITS);
 }
 
 static enum MHD_Result begin_exchange(struct fl_http_exchanges *exchanges,
                                       struct MHD_Connection *connection,
                                       const struct fl_http_head *head, void **state) {
-    struct fl_http_headers headers = {.malformed = *state == &malformed_target};
+    struct fl_http_headers headers = {.malformed =
+                                          is_malformed(connection, head, (uintptr_t)*state)};
     struct exchange *exchange = calloc(1, sizeof *exchange);
     *state = exchange;
     if (exchange == NULL)
@@ -312,7 +330,7 @@ enum MHD_Result fl_http_exchange_advance(void *context, struct MHD_Connection *c
                                          const char *body, size_t *body_size, void **state) {
     struct fl_http_exchanges *exchanges = context;
     struct exchange *exchange = *state;
-    if (exchange == NULL || *state == &malformed_target) {
+    if (exchange == NULL || is_target(exchange)) {
         struct fl_http_head head = {method, path, version};
         return begin_exchange(exchanges, connection, &head, state);
     }
@@ -368,7 +386,7 @@ void fl_http_exchange_completed(void *context, struct MHD_Connection *connection
     struct fl_http_exchanges *exchanges = context;
     struct exchange *exchange = *state;
     (void)how;
-    if (exchange == NULL || *state == &malformed_target)
+    if (exchange == NULL || is_target(exchange))
         return;
     *state = NULL;
     fl_http_connection_enter(connection, FL_HTTP_AWAITED);

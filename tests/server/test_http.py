@@ -190,6 +190,46 @@ class Framing(ServerTest):
                     self.assertNotIn(b"range deleted", connection.read_to_end())
         self.assertEqual(self.query(), [])
 
+    def test_a_nul_is_400_and_changes_nothing(self):
+        self.write({"key": "z", "ts": 1})
+        delete = b"DELETE /range?key_start=a&key_end=zz HTTP/1.1\r\n" + HOST
+        for request in (b"DELETE /range?key_start=m&key_end=\0n HTTP/1.1\r\n" + HOST,
+                        b"DELETE /range?key_start=m&key_end=\0 HTTP/1.1\r\n" + HOST,
+                        b"DELETE /range?key_start=m&\0key_end=n HTTP/1.1\r\n" + HOST,
+                        b"DELETE  /range?key_start=m&key_end=\0\0  HTTP/1.1\r\n" + HOST,
+                        b"GET /health\0/x HTTP/1.1\r\n" + HOST,
+                        b"GET /health\0 HTTP/1.1\r\n" + HOST,
+                        b"GET /health\0?x HTTP/1.1\r\n" + HOST,
+                        b"GET\0X /health HTTP/1.1\r\n" + HOST,
+                        b"GET /health HTTP/1.1\0\r\n" + HOST,
+                        delete + b"Content-Length: 0\0 11\r\n",
+                        delete + b"Content-Length: 0\0\r\n",
+                        delete + b"Content-Length: 0\0\0 11\r\nX: y\r\n",
+                        delete + b"Content-Length: 0\0\0\0\0\r\nX: y\r\n",
+                        delete + b"Transfer-Encoding: chunked\0x\r\n",
+                        delete + b"X:\0 y\r\n", delete + b"X\0: y\r\n", delete + b"X: y\0z\r\n",
+                        delete + b"\0Content-Length: 11\r\n", delete + b"\0\r\n",
+                        delete[:-2] + b"\0evil\r\n", delete[:-2] + b"\0evil\r\nX: y\r\n",
+                        delete[:-2] + b"\0\r\n"):
+            with self.subTest(request), self.server.connect() as connection:
+                connection.send(request + b"\r\n0\r\n\r\n" + b"\r\n" * 4)
+                self.assertEqual(connection.read_response().status, 400)
+        self.assertEqual(len(self.query()), 1)
+
+    def test_a_line_ends_with_cr_lf_and_is_not_continued(self):
+        for request in (b"GET /health HTTP/1.1\n" + HOST + b"\r\n",
+                        b"GET /health HTTP/1.1\r\nHost: x\n\r\n",
+                        b"GET /health HTTP/1.1\r\n" + HOST + b"\nGET",
+                        b"GET /health HTTP/1.1\r\n" + HOST + b"X: y\r\n z\r\n\r\n",
+                        b"GET /health HTTP/1.1\r\n" + HOST + b"X: y\r\n z\r\nX: z\r\n\r\n"):
+            with self.subTest(request), self.server.connect() as connection:
+                connection.send(request)
+                self.assert_error(connection.read_response(), 400, "malformed")
+                self.assertTrue(connection.is_closed())
+        for spaced in (b"X:y\r\n", b"X:   y\r\n", b"X: \t y  \r\n", b"X:\r\n", b"X:  \r\n"):
+            self.connection.send(b"GET  /health HTTP/1.1\r\n" + HOST + spaced + b"\r\n")
+            self.assertEqual(self.connection.read_response().status, 200)
+
     def test_a_host_is_wanted_once(self):
         for headers in (b"", b"Host: a\r\nHost: b\r\n"):
             with self.server.connect() as connection:

@@ -43,17 +43,19 @@ static flowdb_slice keep(struct stand_in_request *request, flowdb_slice bytes) {
     return flowdb_bytes(at, bytes.size);
 }
 
-/* Up to a NUL, which none of these has. */
-static void copy_word(char *into, size_t room, flowdb_slice word) {
-    size_t size = word.size < room ? word.size : room - 1;
-    if (size > 0)
-        memcpy(into, word.data, size);
-    into[size] = '\0';
+/* What an end of a line leaves. */
+static void keep_line_end(struct stand_in_request *request) {
+    keep(request, (flowdb_slice){.data = "", .size = 0});
 }
 
-/* METHOD TARGET VERSION, of which the target may have spaces. */
+static const char *keep_word(struct stand_in_request *request, flowdb_slice word) {
+    word = flowdb_bytes(word.data, word.size < STAND_IN_WORD ? word.size : STAND_IN_WORD - 1);
+    return keep(request, word.data != NULL ? word : flowdb_str("")).data;
+}
+
+/* METHOD TARGET VERSION, of which the target may have spaces. The arguments stay in `target`. */
 static void parse_first_line(flowdb_slice line, struct stand_in_request *request) {
-    flowdb_slice rest, query;
+    flowdb_slice rest;
     flowdb_slice method = given_before(line, ' ', &rest);
     const char *space = rest.size > 0 ? memrchr(rest.data, ' ', rest.size) : NULL;
     flowdb_slice target = rest, version = flowdb_str("HTTP/1.1");
@@ -61,10 +63,19 @@ static void parse_first_line(flowdb_slice line, struct stand_in_request *request
         target.size = (size_t)(space - (const char *)rest.data);
         version = flowdb_bytes(space + 1, rest.size - target.size - 1);
     }
-    copy_word(request->method, sizeof request->method, method);
-    copy_word(request->version, sizeof request->version, version);
-    copy_word(request->target, sizeof request->target, target);
-    copy_word(request->path, sizeof request->path, given_before(target, '?', &query));
+    request->method = keep_word(request, method);
+    request->path = keep_word(request, target);
+    request->version = keep_word(request, version);
+    keep_line_end(request);
+    memcpy(request->target, request->path, strlen(request->path));
+    char *query = strchr(request->path, '?');
+    if (query != NULL)
+        *query = '\0';
+}
+
+static void parse_arguments(struct stand_in_request *request) {
+    const char *mark = strchr(request->target, '?');
+    flowdb_slice rest, query = flowdb_str(mark != NULL ? mark + 1 : "");
     while (query.size > 0) {
         flowdb_slice value, name = given_before(query, '&', &rest);
         name = given_before(name, '=', &value);
@@ -80,7 +91,9 @@ static void parse_header(flowdb_slice line, struct stand_in_request *request) {
         at++;
         value.size--;
     }
-    add_pair(&request->headers, name, keep(request, flowdb_bytes(at, value.size)));
+    value = at != NULL ? flowdb_bytes(at, value.size) : flowdb_str("");
+    add_pair(&request->headers, name, keep(request, value));
+    keep_line_end(request);
 }
 
 void stand_in_parse(struct bytes *bytes, struct stand_in_request *request) {
@@ -88,6 +101,10 @@ void stand_in_parse(struct bytes *bytes, struct stand_in_request *request) {
     parse_first_line(given_line(bytes), request);
     for (flowdb_slice line; (line = given_line(bytes)).size > 0;)
         parse_header(line, request);
+    keep_line_end(request);
+    keep_line_end(request);
+    request->head_size = request->text_size;
+    parse_arguments(request);
     request->body = bytes_slice(bytes, bytes_left(bytes));
 }
 
@@ -209,6 +226,8 @@ const union MHD_ConnectionInfo *MHD_get_connection_info(struct MHD_Connection *c
     connection->info = (union MHD_ConnectionInfo){0};
     if (type == MHD_CONNECTION_INFO_SOCKET_CONTEXT)
         connection->info.socket_context = connection->socket_context;
+    else if (type == MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)
+        connection->info.header_size = connection->request->head_size;
     else
         connection->info.connect_fd = -1;
     return &connection->info;

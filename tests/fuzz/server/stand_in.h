@@ -23,11 +23,11 @@ struct stand_in_pairs {
 
 /* A request: lines, an empty line, the body, which is borrowed. */
 struct stand_in_request {
-    char method[STAND_IN_WORD], path[STAND_IN_WORD], version[STAND_IN_WORD];
-    char target[STAND_IN_WORD * 2];
-    struct stand_in_pairs headers, arguments; /* with a NUL behind each, as the library has it */
-    char text[STAND_IN_TEXT];                 /* where they lie */
-    size_t text_size;
+    const char *method, *path, *version; /* with a NUL behind each, as the library has it */
+    char target[STAND_IN_WORD];          /* as it came, with its arguments */
+    struct stand_in_pairs headers, arguments;
+    char text[STAND_IN_TEXT]; /* where all lie: the lines of the head one behind the other */
+    size_t text_size, head_size;
     flowdb_slice body;
     size_t piece; /* how much of the body comes at a time */
 };

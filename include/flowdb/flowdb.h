@@ -640,7 +640,9 @@ typedef enum flowdb_health_state {
     FLOWDB_HEALTH_GOOD,
     FLOWDB_HEALTH_DEGRADED,    /* writes are accepted, but something behind them goes on failing */
     FLOWDB_HEALTH_MEMORY_FULL, /* nothing can be flushed and memory is full: writes get the reason */
-    FLOWDB_HEALTH_DISK_FULL,   /* less than disk_reserve_mb is free: only deletes are taken */
+    FLOWDB_HEALTH_DISK_FULL,   /* less than disk_reserve_mb is free: only deletes are taken; or a
+                                  write found no room, which is believed until one is taken, or for
+                                  ten seconds where a MiB or more is free again */
     FLOWDB_HEALTH_STOPPED, /* an I/O failure put durability in doubt: no writes until reopened */
     FLOWDB_HEALTH_OPENED_READ_ONLY
 } flowdb_health_state;

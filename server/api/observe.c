@@ -11,7 +11,7 @@ static const char *reason_of(flowdb_health_state state) {
     case FLOWDB_HEALTH_MEMORY_FULL:
         return "memory is full and nothing can be flushed: writes are refused";
     case FLOWDB_HEALTH_DISK_FULL:
-        return "the disk is full: only deletes are taken";
+        return "the disk is full: records cannot be written";
     case FLOWDB_HEALTH_STOPPED:
         return "read-only: writes stopped after an I/O failure; look at the disk, then restart";
     case FLOWDB_HEALTH_OPENED_READ_ONLY:

@@ -109,8 +109,10 @@ struct flowdb {
     _Atomic bool space_low;             /* less than disk_reserve_mb is free: puts are refused */
     _Atomic bool compaction_gives_up;   /* so little is free that a running one should stop */
     _Atomic int64_t space_looked_us;    /* monotonic */
-    _Atomic uint64_t space_refusals;    /* puts refused for that */
-    _Atomic uint64_t iterators;         /* alive */
+    _Atomic int64_t no_room_us; /* monotonic: when a write last found the disk full; 0: one has been
+                                   taken since */
+    _Atomic uint64_t space_refusals; /* puts refused for that */
+    _Atomic uint64_t iterators;      /* alive */
     _Atomic size_t frozen_count; /* log_count - 1, for waiting writers; written under commit_lock */
 
     pthread_mutex_t manifest_lock;
@@ -319,6 +321,10 @@ void fl_engine_wake_for_memory(flowdb *db);
 void fl_engine_look_at_space(flowdb *db);
 /* FLOWDB_NO_SPACE where puts are refused; costs one load where they are not. */
 flowdb_status fl_engine_check_space(flowdb *db);
+/* What became of a write that the disk was asked to take; cheap where all is well. */
+void fl_engine_note_room(flowdb *db, flowdb_status status);
+/* Is a write that comes now likely to find no room, as the last one did? */
+bool fl_engine_lacks_room(flowdb *db, uint64_t free_bytes);
 /* How many bytes of tables a compaction may take as its inputs: half of what is free. The rest is for
    flushes meanwhile. */
 uint64_t fl_engine_compaction_budget(flowdb *db);

@@ -42,6 +42,7 @@ flowdb_status fl_engine_begin_commit(flowdb *db, size_t payload_size, bool puts)
         bool room = db->log_count <= db->config.max_frozen_memtables;
         if (status == FLOWDB_OK && room) {
             status = fl_engine_freeze(db);
+            fl_engine_note_room(db, status);
             if (status == FLOWDB_OK) {
                 fl_scheduler_want(&db->scheduler, FL_JOB_FLUSH);
                 fl_engine_look_at_space(db);
@@ -155,6 +156,7 @@ flowdb_status fl_engine_end_commit(flowdb *db, const struct fl_commit *commit) {
         commit->tries || atomic_load_explicit(&db->log_drags_until_us, memory_order_relaxed) != 0;
     int64_t began_us = watched ? fl_clock_monotonic_us(db->env.clock) : 0;
     flowdb_status status = log_and_apply(db, commit, &wants_log);
+    fl_engine_note_room(db, status);
     if (watched)
         fl_engine_note_log(db, began_us);
     const struct fl_log *log = &db->logs[db->log_count - 1];

@@ -49,6 +49,10 @@ static void judge_writes(flowdb *db, flowdb_health *health, uint64_t free_bytes)
         atomic_load(&db->frozen_count) >= db->config.max_frozen_memtables)
         set_state(health, FLOWDB_HEALTH_MEMORY_FULL, "memory is full and cannot be flushed: %s",
                   db->flush_message);
+    if (fl_engine_lacks_room(db, free_bytes))
+        set_state(health, FLOWDB_HEALTH_DISK_FULL,
+                  "a write found no room on the disk, where %" PRIu64 " bytes are free",
+                  free_bytes);
     if (atomic_load(&db->space_low))
         set_state(health, FLOWDB_HEALTH_DISK_FULL,
                   "%" PRIu64 " bytes are free, less than disk_reserve_mb (%" PRIu32

@@ -10,6 +10,8 @@
 #include "engine/engine.h"
 
 #define LOOK_AGAIN_US 100000 /* at most so often for puts that are refused */
+#define NO_ROOM_US 10000000  /* so long a write that found no room is believed for itself */
+#define ROOM_BYTES (UINT64_C(1) << 20) /* and with less than this free, until one is taken */
 
 static uint64_t reserve(const flowdb *db) {
     return (uint64_t)db->config.disk_reserve_mb << 20;
@@ -72,6 +74,22 @@ flowdb_status fl_engine_check_space(flowdb *db) {
                    ") is free where %s lies: only deletes are "
                    "taken until there is room",
                    db->config.disk_reserve_mb, db->config.data_dir);
+}
+
+void fl_engine_note_room(flowdb *db, flowdb_status status) {
+    if (status == FLOWDB_NO_SPACE)
+        atomic_store(&db->no_room_us, FL_MAX(fl_clock_monotonic_us(db->env.clock), INT64_C(1)));
+    else if (status == FLOWDB_OK &&
+             atomic_load_explicit(&db->no_room_us, memory_order_relaxed) != 0)
+        atomic_store(&db->no_room_us, 0);
+}
+
+/* Not until a write is taken alone: who asks before it sends one would never send it. Nor by the free
+   space alone: it does not tell of a quota, or of a limit of a file's size. */
+bool fl_engine_lacks_room(flowdb *db, uint64_t free_bytes) {
+    int64_t found_us = atomic_load(&db->no_room_us);
+    return found_us != 0 && (free_bytes < ROOM_BYTES ||
+                             fl_clock_monotonic_us(db->env.clock) - found_us < NO_ROOM_US);
 }
 
 uint64_t fl_engine_compaction_budget(flowdb *db) {

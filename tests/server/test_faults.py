@@ -24,6 +24,23 @@ class Faults(ServerTest):
         self.assert_alive()
         self.server.kill()
 
+    def test_a_server_whose_disk_takes_no_writes_is_not_ready(self):
+        for reserve in ("0", "64"):
+            path = os.path.join(self.folder, "flowdb.toml")
+            with open(path, "w", encoding="ascii") as file:
+                file.write(f"[engine]\ndisk_reserve_mb = {reserve}\n")
+            self.server.stop_at_once()
+            self.start("--config", path)
+            self.write({"key": "a", "ts": 1, "value": "v"})
+            self.assertEqual(self.request("GET", "/ready").status, 200)
+            self.server.limit_file_size(0)
+            body = {"records": [{"key": "b", "ts": 1}]}
+            self.assert_error(self.request("POST", "/write", body), 507, "the disk is full")
+            self.assert_error(self.request("GET", "/ready"), 503, "the disk is full")
+            self.server.limit_file_size(None)
+            self.assertEqual(self.request("POST", "/write", body).status, 200)
+            self.assertEqual(self.request("GET", "/ready").status, 200)
+
     def test_after_a_failed_write_a_restart_has_what_was_acknowledged(self):
         self.write({"key": "a", "ts": 1, "value": "v"})
         self.server.limit_file_size(0)

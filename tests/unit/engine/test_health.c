@@ -123,6 +123,53 @@ static void a_full_disk_is_seen_and_forgotten(void **state) {
     engine_assert_ok(put(engine));
 }
 
+/* Without a reserve the disk tells by the writes that it does not take. */
+static void a_write_without_room_is_told_until_one_has_room(void **state) {
+    struct engine *engine = *state;
+    engine->config.disk_reserve_mb = 0;
+    engine_open(engine);
+    engine->fault.ops = FAULT_MASK(FAULT_WRITE);
+    fault_fs_arm(&engine->fault, 1, true, FAULT_BEFORE, FLOWDB_NO_SPACE);
+    assert_int_equal(put(engine), FLOWDB_NO_SPACE);
+    assert_state(engine, FLOWDB_HEALTH_DISK_FULL, false, "found no room");
+    fault_fs_disarm(&engine->fault);
+    engine_assert_ok(put(engine));
+    assert_state(engine, FLOWDB_HEALTH_GOOD, true, "");
+}
+
+/* Nor does it stay so for want of somebody who writes. */
+static void room_that_comes_back_is_seen_without_a_write(void **state) {
+    struct engine *engine = *state;
+    engine->config.disk_reserve_mb = 0;
+    engine_open(engine);
+    engine->fault.ops = FAULT_MASK(FAULT_WRITE);
+    fault_fs_arm(&engine->fault, 1, true, FAULT_BEFORE, FLOWDB_NO_SPACE);
+    assert_int_equal(put(engine), FLOWDB_NO_SPACE);
+    fault_fs_disarm(&engine->fault);
+    atomic_store(&engine->fault.free_bytes, (UINT64_C(1) << 20) - 1);
+    atomic_fetch_add(&engine->clock.monotonic_us, 3600 * INT64_C(1000000));
+    assert_state(engine, FLOWDB_HEALTH_DISK_FULL, false, "1048575 bytes are free");
+    atomic_store(&engine->fault.free_bytes, UINT64_C(1) << 20);
+    assert_state(engine, FLOWDB_HEALTH_GOOD, true, "");
+}
+
+/* A quota, and a limit of a file's size, leave the free space as it is. */
+static void a_write_without_room_is_believed_against_the_free_space(void **state) {
+    struct engine *engine = *state;
+    engine->config.disk_reserve_mb = 0;
+    atomic_store(&engine->fault.free_bytes, UINT64_C(100) << 30);
+    engine_open(engine);
+    engine->fault.ops = FAULT_MASK(FAULT_WRITE);
+    fault_fs_arm(&engine->fault, 1, true, FAULT_BEFORE, FLOWDB_NO_SPACE);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(put(engine), FLOWDB_NO_SPACE);
+        atomic_fetch_add(&engine->clock.monotonic_us, 9999999);
+        assert_state(engine, FLOWDB_HEALTH_DISK_FULL, false, "found no room");
+    }
+    atomic_fetch_add(&engine->clock.monotonic_us, 1);
+    assert_state(engine, FLOWDB_HEALTH_GOOD, true, "");
+}
+
 /* That the disk does not tell its free space makes nobody ill. */
 static void a_silent_file_system_is_no_illness(void **state) {
     struct engine *engine = *state;
@@ -148,6 +195,9 @@ int main(void) {
         ENGINE_TEST(failing_flushes_first_degrade_and_then_fill_memory),
         ENGINE_TEST(what_it_cannot_do_it_refuses),
         ENGINE_TEST(a_full_disk_is_seen_and_forgotten),
+        ENGINE_TEST(a_write_without_room_is_told_until_one_has_room),
+        ENGINE_TEST(room_that_comes_back_is_seen_without_a_write),
+        ENGINE_TEST(a_write_without_room_is_believed_against_the_free_space),
         ENGINE_TEST(a_silent_file_system_is_no_illness),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

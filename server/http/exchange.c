@@ -138,10 +138,20 @@ static enum MHD_Result send_reply(struct fl_http_exchanges *exchanges, struct ex
  * What is known of a target before it is taken apart stands in the state's place until there is an
  * exchange: bits, and its size above them. It is odd, which no exchange's address is.
  */
-enum { TARGET_IS_STATE = 1, TARGET_HAS_SPACE = 2, TARGET_BITS = 2 };
+enum { TARGET_IS_STATE = 1, TARGET_HAS_SPACE = 2, TARGET_HAS_TOO_MANY = 4, TARGET_BITS = 3 };
 
 static bool is_target(const void *state) {
     return ((uintptr_t)state & TARGET_IS_STATE) != 0;
+}
+
+/* No path has a tenth of them. Each takes a record of the connection's memory, where the target lies, and
+   some more that has been read; where there is none left libmicrohttpd gets stuck. */
+static bool has_too_many_params(const char *query, size_t target_size) {
+    enum { MOST = 256, RECORD = 64, READ_AHEAD = 6 << 10 };
+    size_t count = 1;
+    for (const char *at = query; (at = strchr(at, '&')) != NULL; at++)
+        count++;
+    return count > MOST || target_size + count * RECORD > FL_HTTP_CONNECTION_MEMORY - READ_AHEAD;
 }
 
 void *fl_http_exchange_check_target(void *context, const char *target,
@@ -151,6 +161,11 @@ void *fl_http_exchange_check_target(void *context, const char *target,
     uintptr_t state = (uintptr_t)strlen(target) << TARGET_BITS | TARGET_IS_STATE;
     if (strchr(target, ' ') != NULL)
         state |= TARGET_HAS_SPACE;
+    char *query = strchr(target, '?');
+    if (query != NULL && has_too_many_params(query, strlen(target))) {
+        state |= TARGET_HAS_TOO_MANY;
+        query[1] = '\0'; /* in the library's buffer: it is about to take them from there */
+    }
     return (void *)state; /* NOLINT(performance-no-int-to-ptr) */
 }
 
@@ -165,6 +180,7 @@ static enum MHD_Result begin_exchange(struct fl_http_exchanges *exchanges,
                                       const struct fl_http_head *head, void **state) {
     struct fl_http_headers headers = {.malformed =
                                           is_malformed(connection, head, (uintptr_t)*state)};
+    headers.too_many_params = ((uintptr_t)*state & TARGET_HAS_TOO_MANY) != 0;
     struct exchange *exchange = calloc(1, sizeof *exchange);
     *state = exchange;
     if (exchange == NULL)

@@ -8,6 +8,12 @@
 #include "http/request.h"
 #include "http/workers.h"
 
+/*
+ * Per connection, mapped when it is made and touched only as far as it is used: headers up to
+ * about half of it, then pieces of the body and of the answer.
+ */
+#define FL_HTTP_CONNECTION_MEMORY ((size_t)64 << 10)
+
 /* What the callbacks below get as their context. */
 struct fl_http_exchanges {
     struct fl_http_service service;
@@ -34,7 +40,8 @@ enum MHD_Result fl_http_exchange_advance(void *context, struct MHD_Connection *c
 /* An MHD_RequestCompletedCallback. */
 void fl_http_exchange_completed(void *context, struct MHD_Connection *connection, void **state,
                                 enum MHD_RequestTerminationCode how);
-/* A URI log callback: sees the request's target before it is taken apart. */
+/* A URI log callback: sees the request's target before it is taken apart, and spares libmicrohttpd more
+   parameters than it has memory for. */
 void *fl_http_exchange_check_target(void *context, const char *target,
                                     struct MHD_Connection *connection);
 /* An unescape callback that leaves the text alone: params.c decodes, with its length in hand. */

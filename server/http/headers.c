@@ -140,6 +140,8 @@ bool fl_http_headers_check(const struct fl_http_headers *headers, const char *ve
                            const struct fl_limits *limits, struct fl_http_reply *reply) {
     if (headers->malformed)
         return fl_http_reply_fail(reply, 400, "the request line or a header is malformed");
+    if (headers->too_many_params)
+        return fl_http_reply_fail(reply, 414, "the target has too many parameters");
     if (headers->lengths + headers->encodings > 1)
         return fl_http_reply_fail(
             reply, 400, "one Content-Length or one Transfer-Encoding is allowed, not several");

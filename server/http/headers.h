@@ -15,7 +15,8 @@ struct fl_http_headers {
     unsigned lengths, encodings, hosts; /* how often each header stands there */
     bool chunked;
     bool expects_continue;
-    bool malformed; /* a header that this server and a proxy before it may read differently */
+    bool malformed;       /* a header that this server and a proxy before it may read differently */
+    bool too_many_params; /* the target's, of which none was read */
     uint64_t length;
     enum fl_http_coding coding; /* of the body */
     bool takes_gzip;            /* as the answer's coding */

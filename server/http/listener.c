@@ -9,12 +9,6 @@
 #include "http/connections.h"
 #include "http/exchange.h"
 
-/*
- * Per connection, mapped when it is made and touched only as far as it is used: headers up to
- * about half of it, then pieces of the body and of the answer.
- */
-#define CONNECTION_MEMORY ((size_t)64 << 10)
-
 struct fl_http_listener {
     struct fl_http_exchanges exchanges;
     struct fl_http_connections connections;
@@ -68,7 +62,7 @@ static struct MHD_Daemon *start_daemon(struct fl_http_listener *listener, int li
         {MHD_OPTION_THREAD_POOL_SIZE, thread_count(limits), NULL},
         {MHD_OPTION_CONNECTION_LIMIT, library_connections_max(limits), NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, library_timeout_secs(limits), NULL},
-        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, FL_HTTP_CONNECTION_MEMORY, NULL},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)fl_http_connections_notify,
          &listener->connections},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)fl_http_exchange_check_target, NULL},

@@ -302,6 +302,14 @@ class Sizes(ServerTest):
                     connection.send(request + b"\r\n")
                     self.assertEqual(connection.read_response().status, status)
 
+    def test_so_have_parameters(self):
+        for count, size, status in ((256, 256, 200), (257, 257, 414), (2000, 2000, 414),
+                                    (60000, 60000, 414), (100, 50000, 400), (200, 50000, 414)):
+            with self.subTest(count=count, size=size), self.server.connect() as connection:
+                query = b"x" * (size - count) + b"&" * (count - 1)
+                connection.send(b"GET /health?" + query + b" HTTP/1.1\r\n" + HOST + b"\r\n")
+                self.assertEqual(connection.read_response().status, status)
+
     def test_long_headers_and_targets_are_refused(self):
         for request in (b"GET /health HTTP/1.1\r\n" + HOST + b"X: " + b"x" * MIB,
                         b"GET /query?prefix=" + b"x" * MIB, b"x" * MIB,

@@ -84,16 +84,39 @@ static void parse_arguments(struct stand_in_request *request) {
     }
 }
 
+/* Without the empty line, that comes behind the last. */
+static void keep_header(struct stand_in_request *request, flowdb_slice name, flowdb_slice value) {
+    name = keep(request, name);
+    add_pair(&request->headers, name, keep(request, value));
+    keep_line_end(request);
+}
+
 static void parse_header(flowdb_slice line, struct stand_in_request *request) {
-    flowdb_slice value, name = keep(request, given_before(line, ':', &value));
+    flowdb_slice value, name = given_before(line, ':', &value);
     const char *at = value.data;
     while (value.size > 0 && (*at == ' ' || *at == '\t')) {
         at++;
         value.size--;
     }
-    value = at != NULL ? flowdb_bytes(at, value.size) : flowdb_str("");
-    add_pair(&request->headers, name, keep(request, value));
+    keep_header(request, name, at != NULL ? flowdb_bytes(at, value.size) : flowdb_str(""));
+}
+
+static void end_head(struct stand_in_request *request) {
     keep_line_end(request);
+    keep_line_end(request);
+    request->head_size = request->text_size;
+    request->arguments.count = 0;
+    parse_arguments(request);
+}
+
+bool stand_in_add_header(struct stand_in_request *request, const char *name, const char *value) {
+    enum { ROOM = 1024 }; /* more than it takes, and than the arguments do */
+    if (request->headers.count == STAND_IN_PAIRS || request->text_size > STAND_IN_TEXT - ROOM)
+        return false;
+    request->text_size = request->head_size - 2;
+    keep_header(request, flowdb_str(name), flowdb_str(value));
+    end_head(request);
+    return true;
 }
 
 void stand_in_parse(struct bytes *bytes, struct stand_in_request *request) {
@@ -101,10 +124,7 @@ void stand_in_parse(struct bytes *bytes, struct stand_in_request *request) {
     parse_first_line(given_line(bytes), request);
     for (flowdb_slice line; (line = given_line(bytes)).size > 0;)
         parse_header(line, request);
-    keep_line_end(request);
-    keep_line_end(request);
-    request->head_size = request->text_size;
-    parse_arguments(request);
+    end_head(request);
     request->body = bytes_slice(bytes, bytes_left(bytes));
 }
 

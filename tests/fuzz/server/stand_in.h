@@ -43,6 +43,8 @@ struct stand_in_answer {
 };
 
 void stand_in_parse(struct bytes *bytes, struct stand_in_request *request);
+/* Behind those that it has; false where there is no room. */
+bool stand_in_add_header(struct stand_in_request *request, const char *name, const char *value);
 /* The headers alone, as a connection of which fl_http_headers_read can read them. */
 struct MHD_Connection *stand_in_connection(const struct stand_in_request *request);
 void stand_in_disconnect(struct MHD_Connection *connection);

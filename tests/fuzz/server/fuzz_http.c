@@ -87,7 +87,8 @@ static void check_answer(const struct stand_in_request *request,
         expect(request->body.size > BODY_MAX);
         return;
     }
-    expect((status >= 200 && status <= 204) || status == 304 || (status >= 400 && status < 600));
+    expect((status >= 200 && status <= 204) || status == 304 || status == 308 ||
+           (status >= 400 && status < 600));
     /* Checkpoints are looked for in a real folder, which is not there. */
     expect(!answer->broken && (status != 500 || strstr(request->path, "/admin/checkpoint")));
     expect(has_header(answer, "X-Content-Type-Options") &&

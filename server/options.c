@@ -166,7 +166,10 @@ enum fl_options_verdict fl_options_parse(const struct fl_options *options,
                                          struct fl_config *config) {
     struct request request = {0};
     char error[FL_CONFIG_ERROR] = "";
-    if (!load(options, &request, config, error)) {
+    bool fine = load(options, &request, config, error);
+    if (fine && !request.help && !request.version && !request.print)
+        fine = fl_config_check_files(config, error);
+    if (!fine) {
         print_error(error);
         return FL_OPTIONS_BAD;
     }

@@ -83,7 +83,10 @@ bool fl_config_read_environment(struct fl_config *config, char **environment,
                                 char error[FL_CONFIG_ERROR]);
 /* What no single setting can tell: that two belong together, that addresses are addresses. */
 bool fl_config_check(const struct fl_config *config, char error[FL_CONFIG_ERROR]);
-/* All of it as a TOML file to stdout, each value with its origin; secrets are not shown. */
+/* That the files which it names can be read. Not part of the check: a reload does not read them. */
+bool fl_config_check_files(const struct fl_config *config, char error[FL_CONFIG_ERROR]);
+/* All of it as a TOML file to stdout, each value with its origin; of secrets there is a
+   comment that says that they are set. */
 void fl_config_print(const struct fl_config *config);
 
 #endif

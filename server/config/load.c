@@ -168,3 +168,18 @@ bool fl_config_check(const struct fl_config *config, char error[FL_CONFIG_ERROR]
            check_keys(config, "api_keys", &config->api_keys, error) &&
            check_keys(config, "read_api_keys", &config->read_api_keys, error);
 }
+
+static bool check_file(const struct fl_config *config, const char *name, const char *path,
+                       char *error) {
+    char why[FL_CONFIG_ERROR];
+    size_t size;
+    char *text = path[0] != '\0' ? read_whole(path, &size, why) : NULL;
+    bool fine = path[0] == '\0' || text != NULL;
+    free(text);
+    return fine || complain(config, name, why, error);
+}
+
+bool fl_config_check_files(const struct fl_config *config, char error[FL_CONFIG_ERROR]) {
+    return check_file(config, "tls_cert_file", config->tls_cert_file, error) &&
+           check_file(config, "tls_key_file", config->tls_key_file, error);
+}

@@ -477,13 +477,27 @@ static void print_value(const struct fl_value *value) {
         putchar('[');
         for (size_t i = 0; i < value->count; i++) {
             printf("%s", i > 0 ? ", " : "");
-            print_text(value->items != NULL ? value->items[i] : value->text);
+            print_text(value->items[i]);
         }
         putchar(']');
         break;
     default:
         print_text(value->text);
     }
+}
+
+/* A secret that is set is a comment: what stands for it would be taken for it, or refused. */
+static bool print_hidden(const struct setting *setting, const char *name,
+                         const struct fl_value *value, const char *origin) {
+    bool is_list = value->type == FL_VALUE_LIST;
+    if (!setting->secret || (is_list ? value->count == 0 : value->text[0] == '\0'))
+        return false;
+    if (is_list)
+        printf("# %s: %zu set, not shown", name, value->count);
+    else
+        printf("# %s: set, not shown", name);
+    printf("  # %s\n", origin);
+    return true;
 }
 
 void fl_config_print(const struct fl_config *config) {
@@ -498,8 +512,11 @@ void fl_config_print(const struct fl_config *config) {
             name += strlen(table);
         }
         struct fl_value value = fl_config_get(config, i);
+        const char *origin = fl_config_origin(config, i);
+        if (print_hidden(&settings[i], name, &value, origin))
+            continue;
         printf("%s = ", name);
         print_value(&value);
-        printf("  # %s\n", fl_config_origin(config, i));
+        printf("  # %s\n", origin);
     }
 }

@@ -53,6 +53,9 @@ static unsigned library_timeout_secs(const struct fl_limits *limits) {
     return limits->idle_timeout_secs + LATER;
 }
 
+/* GnuTLS's own choice, but for what RFC 8996 forbids. */
+static char tls_versions[] = "NORMAL:-VERS-TLS1.0:-VERS-TLS1.1";
+
 static struct MHD_Daemon *start_daemon(struct fl_http_listener *listener, int listen_fd,
                                        const struct fl_http_tls *tls) {
     bool secure = tls->certificate != NULL;
@@ -70,6 +73,7 @@ static struct MHD_Daemon *start_daemon(struct fl_http_listener *listener, int li
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)fl_http_exchange_completed, &listener->exchanges},
         {secure ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0, tls->certificate},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, tls->key},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, tls_versions},
         {MHD_OPTION_END, 0, NULL},
     };
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;

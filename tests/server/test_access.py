@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import time
 import unittest
+import warnings
 
 from harness import Connection, ServerTest, run
 
@@ -252,6 +253,25 @@ class Tls(ServerTest):
         self.connection.send(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
         self.assertNotIn(b"HTTP/1.1 200", self.connection.read_to_end())
 
+    def test_versions_of_tls_that_are_forbidden_are_not_spoken(self):
+        certificate, key = self.make_certificate()
+        self.start("--config", self.configure(certificate, key))
+        for version, spoken in (("TLSv1", False), ("TLSv1_1", False), ("TLSv1_2", True),
+                                ("TLSv1_3", True)):
+            context = ssl.create_default_context(cafile=certificate)
+            context.set_ciphers("ALL:@SECLEVEL=0")  # or this side would not speak the old ones
+            with warnings.catch_warnings(), self.subTest(version):
+                warnings.simplefilter("ignore", DeprecationWarning)
+                context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
+                with Connection(self.server.host, self.server.port) as connection:
+                    try:
+                        connection.socket = context.wrap_socket(connection.socket,
+                                                                server_hostname="127.0.0.1")
+                        answered = connection.request("GET", "/health").status == 200
+                    except ssl.SSLError:
+                        answered = False
+                    self.assertEqual(answered, spoken)
+
     def test_a_handshake_that_stops_is_not_waited_for(self):
         path = self.configure(*self.make_certificate())
         with open(path, "a", encoding="utf-8") as file:
@@ -264,11 +284,32 @@ class Tls(ServerTest):
 
     def test_a_bad_certificate_stops_the_start(self):
         certificate, key = self.make_certificate()
-        for pair in ((key, key), (certificate, certificate), ("/nowhere", key)):
+        for pair in ((key, key), (certificate, certificate)):
             with self.subTest(pair):
                 code, out, err = run("--config", self.configure(*pair), "--data-dir", self.data_dir)
                 self.assertEqual((code, out), (1, ""))
                 self.assertEqual(err.count("level=error"), 1, err)
+
+    def test_a_certificate_that_cannot_be_read_is_a_fault_of_the_configuration(self):
+        certificate, key = self.make_certificate()
+        for pair, name, path in ((("/nowhere", key), "tls_cert_file", "/nowhere"),
+                                 ((certificate, "/nowhere"), "tls_key_file", "/nowhere"),
+                                 ((certificate, self.folder), "tls_key_file", self.folder)):
+            for arguments in ((), ("--check-config",)):
+                code, out, err = run("--config", self.configure(*pair), "--data-dir", self.data_dir,
+                                     *arguments)
+                self.assertEqual((code, out, err.count("\n")), (2, "", 1), err)
+                self.assertIn(f"{name}: {path}: ", err)
+        code, out, _ = run("--config", self.configure(certificate, key), "--check-config")
+        self.assertEqual((code, out), (0, "the configuration is good\n"))
+
+    def test_a_reload_does_not_want_the_certificate_again(self):
+        certificate, key = self.make_certificate()
+        path = self.configure(certificate, key)
+        self.start("--config", path)
+        os.unlink(key)
+        self.server.signal(signal.SIGHUP)
+        self.server.wait_for_line("configuration read again")
 
 
 if __name__ == "__main__":

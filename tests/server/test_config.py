@@ -27,7 +27,7 @@ class Settings(unittest.TestCase):
         for line in out.splitlines():
             if line.startswith("["):
                 table = line.strip("[]") + "."
-            elif line:
+            elif line and not line.startswith("#"):
                 setting, origin = line.rsplit("  # ", 1)
                 name, value = setting.split(" = ", 1)
                 found[table + name] = (value, origin)
@@ -72,6 +72,21 @@ class Settings(unittest.TestCase):
             code, out, err = run("--config", self.path, "--print-config", *arguments)
             self.assertEqual(code, 0, err)
             self.assertNotIn("secret", out)
+
+    def test_what_is_printed_can_be_used_where_secrets_are_set(self):
+        self.configure('api_keys = ["secret-one", "secret-two"]\nread_api_keys = ["secret-three"]\n'
+                       'udp_api_key = "secret-four"\nmax_key_bytes = 7\n')
+        _, out, _ = run("--config", self.path, "--print-config")
+        for line in ("# api_keys: 2 set, not shown", "# read_api_keys: 1 set, not shown",
+                     "# udp_api_key: set, not shown"):
+            self.assertIn(line + f"  # {self.path}", out)
+        self.configure(out)
+        code, _, err = run("--config", self.path, "--check-config")
+        self.assertEqual((code, err), (0, ""))
+        found = self.printed()
+        self.assertEqual(found["max_key_bytes"][0], "7")
+        self.assertEqual([found[name][0] for name in ("api_keys", "read_api_keys", "udp_api_key")
+                          if name in found], ["[]", "[]", '""'])
 
     def test_what_is_printed_can_be_read_back(self):
         self.configure('allowed_hosts = ["a\\"b\\\\c\\u0001"]\n[engine]\nread_only = true\n')

@@ -7,9 +7,9 @@
 #include "json/json_writer.h"
 
 void fl_list_text(struct fl_json_writer *writer, const char *name, const char *text);
-void fl_list_int(struct fl_json_writer *writer, const char *name, int64_t number);
-void fl_list_uint(struct fl_json_writer *writer, const char *name, uint64_t number);
-void fl_list_double(struct fl_json_writer *writer, const char *name, double number);
+void fl_list_int(struct fl_json_writer *writer, const char *name, int64_t value);
+void fl_list_uint(struct fl_json_writer *writer, const char *name, uint64_t value);
+void fl_list_double(struct fl_json_writer *writer, const char *name, double value);
 void fl_list_bool(struct fl_json_writer *writer, const char *name, bool value);
 /* Members of a struct, under their own names; of any type but uint64_t they do not compile. */
 struct fl_list_field {

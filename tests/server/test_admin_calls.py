@@ -263,10 +263,11 @@ class Events(Calls):
         self.assertEqual((answer["status"], answer["health"]), ("ready", "degraded"))
         self.assertIn("/admin/events", answer["reason"])
         self.assertNotIn(self.data_dir, answer["reason"])
+        self.until(lambda: "retry" in {
+            event["kind"] for event in self.get("/admin/events", key)["events"]}, "the event")
         answer = self.get("/admin/events", key)
         self.assertEqual(answer["health"], "degraded")
         self.assertRegex(answer["health_reason"], r"has failed \d+ times in a row: ")
-        self.assertIn("retry", {event["kind"] for event in answer["events"]})
         self.assertGreater(self.get("/stats", key)["background_jobs_failing"], 0)
         os.rename(folder + "-away", folder)
         self.until(lambda: self.get("/ready")["health"] == "good", "a flush that went well")

@@ -12,16 +12,16 @@ RECORDS = 600  # more than sockets hold
 class StoppedReaders(ServerTest):
     starts_server = False
 
-    def setUp(self):
-        super().setUp()
+    def fill(self, timeout_secs):
         config = os.path.join(self.folder, "flowdb.toml")
         with open(config, "w", encoding="utf-8") as file:
-            file.write("request_timeout_secs = 1\n")
+            file.write(f"request_timeout_secs = {timeout_secs}\n")
         self.start("--config", config)
         for at in range(0, RECORDS, 200):
             self.write(*({"key": "k", "ts": ts, "value": VALUE} for ts in range(at, at + 200)))
 
     def test_a_reader_that_stops_is_cut_off(self):
+        self.fill(timeout_secs=1)
         readers = [self.connect() for _ in range(3)]
         for reader in readers:
             reader.send_request("GET", "/query?prefix=k")
@@ -45,6 +45,7 @@ class StoppedReaders(ServerTest):
             return b""
 
     def test_a_reader_that_reads_gets_it_all(self):
+        self.fill(timeout_secs=60)
         response = self.request("GET", "/query?format=ndjson")
         self.assertEqual(response.body.count(b"\n"), RECORDS)
         self.assertFalse([line for line in self.server.log if "a read was ended" in line])

@@ -1,11 +1,10 @@
 #include "support/failing_alloc.h"
 
 static bool fails(struct failing_alloc *failing) {
-    failing->calls++;
-    if (failing->fail_at == 0)
+    uint64_t call = ++failing->calls, fail_at = failing->fail_at;
+    if (fail_at == 0)
         return false;
-    return failing->persistent ? failing->calls >= failing->fail_at
-                               : failing->calls == failing->fail_at;
+    return failing->persistent ? call >= fail_at : call == fail_at;
 }
 
 static void *counted(struct failing_alloc *failing, void *memory) {

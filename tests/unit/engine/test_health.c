@@ -123,14 +123,19 @@ static void a_full_disk_is_seen_and_forgotten(void **state) {
     engine_assert_ok(put(engine));
 }
 
-/* Without a reserve the disk tells by the writes that it does not take. */
-static void a_write_without_room_is_told_until_one_has_room(void **state) {
-    struct engine *engine = *state;
+/* One without a reserve, on which no write finds room. */
+static void open_on_a_full_disk(struct engine *engine) {
     engine->config.disk_reserve_mb = 0;
     engine_open(engine);
     engine->fault.ops = FAULT_MASK(FAULT_WRITE);
     fault_fs_arm(&engine->fault, 1, true, FAULT_BEFORE, FLOWDB_NO_SPACE);
     assert_int_equal(put(engine), FLOWDB_NO_SPACE);
+}
+
+/* Without a reserve the disk tells by the writes that it does not take. */
+static void a_write_without_room_is_told_until_one_has_room(void **state) {
+    struct engine *engine = *state;
+    open_on_a_full_disk(engine);
     assert_state(engine, FLOWDB_HEALTH_DISK_FULL, false, "found no room");
     fault_fs_disarm(&engine->fault);
     engine_assert_ok(put(engine));
@@ -140,11 +145,7 @@ static void a_write_without_room_is_told_until_one_has_room(void **state) {
 /* Nor does it stay so for want of somebody who writes. */
 static void room_that_comes_back_is_seen_without_a_write(void **state) {
     struct engine *engine = *state;
-    engine->config.disk_reserve_mb = 0;
-    engine_open(engine);
-    engine->fault.ops = FAULT_MASK(FAULT_WRITE);
-    fault_fs_arm(&engine->fault, 1, true, FAULT_BEFORE, FLOWDB_NO_SPACE);
-    assert_int_equal(put(engine), FLOWDB_NO_SPACE);
+    open_on_a_full_disk(engine);
     fault_fs_disarm(&engine->fault);
     atomic_store(&engine->fault.free_bytes, (UINT64_C(1) << 20) - 1);
     atomic_fetch_add(&engine->clock.monotonic_us, 3600 * INT64_C(1000000));
@@ -156,11 +157,8 @@ static void room_that_comes_back_is_seen_without_a_write(void **state) {
 /* A quota, and a limit of a file's size, leave the free space as it is. */
 static void a_write_without_room_is_believed_against_the_free_space(void **state) {
     struct engine *engine = *state;
-    engine->config.disk_reserve_mb = 0;
     atomic_store(&engine->fault.free_bytes, UINT64_C(100) << 30);
-    engine_open(engine);
-    engine->fault.ops = FAULT_MASK(FAULT_WRITE);
-    fault_fs_arm(&engine->fault, 1, true, FAULT_BEFORE, FLOWDB_NO_SPACE);
+    open_on_a_full_disk(engine);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(put(engine), FLOWDB_NO_SPACE);
         atomic_fetch_add(&engine->clock.monotonic_us, 9999999);

